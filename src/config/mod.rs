@@ -1,0 +1,9 @@
+//! What an operator sets: [`Settings`] of the process (environment or a TOML file) and [`declared`] state (`carnet apply`).
+
+pub mod declared;
+pub mod secret;
+mod settings;
+mod tune;
+
+pub use settings::{LogFormat, SettingError, Settings};
+pub use tune::{TUNE_TABLE, Tune};

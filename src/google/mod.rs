@@ -1,0 +1,3 @@
+//! Google: the People API as we use it.
+
+pub mod person;

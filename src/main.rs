@@ -1,0 +1,3 @@
+//! The `carnet` program: everything is in the library.
+
+fn main() {}

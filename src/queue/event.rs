@@ -1,0 +1,46 @@
+//! An event: one verified webhook delivery about one contact, as it stands in the CRM account's stream.
+
+use jiff::Timestamp;
+
+/// The stable name of one tenant: CRM vendor and the vendor's account id. Keys, hash tags and stamps use it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountKey {
+    /// `highlevel`, `generic`, …
+    pub vendor: String,
+    /// Location id, portal id, …
+    pub id: String,
+}
+
+/// What an event says about its contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// Created or changed.
+    Changed,
+    /// Deleted in the CRM.
+    Deleted,
+}
+
+/// One verified delivery about one contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The tenant.
+    pub account: AccountKey,
+    /// The CRM's contact id.
+    pub contact: String,
+    /// Changed or deleted.
+    pub says: Says,
+    /// The CRM's word for it (`ContactUpdate`).
+    pub kind: String,
+    /// The CRM's id of the delivery, if it has one.
+    pub id: Option<String>,
+    /// When the CRM says it happened, if it says so.
+    pub at: Option<Timestamp>,
+    /// The raw body (for a delivery with several events: this event's part).
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Display for AccountKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.vendor, self.id)
+    }
+}

@@ -1,0 +1,3 @@
+//! The queue: events in Redis Streams, dirty contacts, dead letters.
+
+pub mod event;
