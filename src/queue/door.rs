@@ -1,0 +1,111 @@
+//! The door's way into Redis: one multiplexed connection, on which concurrent appends share pipelines. What it cannot store
+//! it refuses, so that the sender tries again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+use tokio::sync::{Mutex, Notify};
+
+use crate::store::{
+    keys::CrmKeys,
+    pool::{ANSWER_WITHIN, Pool, Shared},
+};
+
+use super::event::{Event, Says};
+
+/// The event cannot be stored now; the sender should come again.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event cannot be stored now: {0}")]
+pub struct Refused(pub &'static str);
+
+/// Appends events to the streams of their CRM accounts.
+pub struct Door {
+    pool: Pool,
+    connection: Mutex<Option<Shared>>,
+    open: AtomicBool,
+    /// Rung after each append; the dispatcher listens.
+    pub bell: Notify,
+}
+
+impl Door {
+    /// Over this pool; closed until [`Door::set_open`].
+    pub fn new(pool: Pool) -> Self {
+        Self { pool, connection: Mutex::new(None), open: AtomicBool::new(false), bell: Notify::new() }
+    }
+
+    /// Opens or closes it. Closed means that Redis is not known to be ours: everything is refused, nothing is "unknown".
+    pub fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Release);
+    }
+
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Stores all events, or refuses. A refusal may leave some of them stored: the repeat is harmless.
+    pub async fn append(&self, events: &[Event]) -> Result<(), Refused> {
+        if !self.is_open() {
+            return Err(Refused("not_ready"));
+        }
+        let mut pipeline = redis::pipe();
+        for event in events {
+            pipeline.add_command(append_command(event)).ignore();
+        }
+        let mut connection = self.connection().await?;
+        let stored = tokio::time::timeout(ANSWER_WITHIN, pipeline.query_async::<()>(&mut connection)).await;
+        match stored {
+            Ok(Ok(())) => {
+                self.bell.notify_one();
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "Redis does not take an event");
+                self.forget().await;
+                Err(Refused("redis"))
+            }
+            Err(_) => {
+                tracing::warn!("Redis does not answer");
+                self.forget().await;
+                Err(Refused("redis"))
+            }
+        }
+    }
+
+    async fn connection(&self) -> Result<Shared, Refused> {
+        let mut held = self.connection.lock().await;
+        if let Some(connection) = held.as_ref() {
+            return Ok(connection.clone());
+        }
+        match self.pool.shared().await {
+            Ok(connection) => Ok(held.insert(connection).clone()),
+            Err(error) => {
+                tracing::warn!(%error, "no connection to Redis for an event");
+                Err(Refused("redis"))
+            }
+        }
+    }
+
+    /// A connection that failed once is not used again.
+    async fn forget(&self) {
+        *self.connection.lock().await = None;
+    }
+}
+
+fn append_command(event: &Event) -> redis::Cmd {
+    let mut command = redis::cmd("XADD");
+    command.arg(CrmKeys::new(&event.account).events()).arg("*").arg("v").arg(1);
+    command.arg("contact").arg(&event.contact).arg("kind").arg(&event.kind);
+    command.arg("says").arg(match event.says {
+        Says::Changed => "changed",
+        Says::Deleted => "deleted",
+    });
+    if let Some(id) = &event.id {
+        command.arg("id").arg(id);
+    }
+    if let Some(at) = event.at {
+        command.arg("at").arg(at.as_millisecond());
+    }
+    command.arg("received").arg(Timestamp::now().as_millisecond()).arg("body").arg(&event.body);
+    command
+}

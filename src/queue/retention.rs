@@ -1,0 +1,53 @@
+//! Events are kept in the stream for a while after they were dispatched, to be looked at; then trimmed. In limited mode nothing
+//! unprocessed is ever trimmed: dispatch copies the bodies first.
+
+use redis::AsyncCommands;
+
+use crate::{
+    config::Tune,
+    store::{StoreError, keys::CrmKeys, now_ms, pool::Pool},
+};
+
+/// Trims one CRM account's stream by age and length; answers how many events went.
+/// What has not been dispatched yet stays, whatever its age.
+pub async fn trim(pool: &Pool, keys: &CrmKeys, tune: &Tune) -> Result<u64, StoreError> {
+    const TRIM: &str = "
+        local info = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+        if info.err or #info == 0 then return 0 end
+        local delivered = '0'
+        for i = 1, #info[1], 2 do if info[1][i] == 'last-delivered-id' then delivered = info[1][i + 1] end end
+        -- The oldest id that must stay: by age, by length, and never past what was dispatched.
+        local function parts(id) local a, b = string.match(id, '(%d+)-?(%d*)'); return tonumber(a), tonumber(b ~= '' and b or '0') end
+        local keep = ARGV[1] .. '-0'
+        local over = redis.call('XLEN', KEYS[1]) - tonumber(ARGV[2])
+        if over > 0 then
+          local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', math.min(over + 1, 1001))
+          local id = oldest[#oldest][1]
+          if parts(id) > parts(keep) then keep = id end
+        end
+        local dms, dseq = parts(delivered)
+        local kms = parts(keep)
+        if kms > dms then keep = string.format('%.0f-%.0f', dms, dseq) end
+        return redis.call('XTRIM', KEYS[1], 'MINID', keep)";
+    let age = i64::try_from(tune.stream_age.as_millis()).unwrap_or(i64::MAX);
+    Ok(redis::Script::new(TRIM)
+        .key(keys.events())
+        .arg(now_ms().saturating_sub(age).max(0))
+        .arg(tune.stream_max)
+        .invoke_async(&mut pool.get().await?)
+        .await?)
+}
+
+/// How many events a stream holds and how many of them wait to be dispatched.
+pub async fn backlog(pool: &Pool, keys: &CrmKeys) -> Result<(u64, u64), StoreError> {
+    let mut connection = pool.get().await?;
+    let held: u64 = connection.xlen(keys.events()).await?;
+    const LAG: &str = "
+        local info = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+        if info.err or #info == 0 then return redis.call('XLEN', KEYS[1]) end
+        local lag = 0
+        for i = 1, #info[1], 2 do if info[1][i] == 'lag' or info[1][i] == 'pending' then lag = lag + (tonumber(info[1][i + 1]) or 0) end end
+        return lag";
+    let waiting: u64 = redis::Script::new(LAG).key(keys.events()).invoke_async(&mut connection).await?;
+    Ok((held, waiting))
+}

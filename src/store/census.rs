@@ -1,0 +1,65 @@
+//! The census: which identifiers the contacts of a CRM account have, hashed, so that "unique in the CRM" can be told.
+
+use std::collections::BTreeMap;
+
+use redis::AsyncCommands;
+
+use super::{StoreError, decode, encode, keys::CrmKeys, pool::Pool};
+
+/// The census of one CRM account.
+#[derive(Clone)]
+pub struct Census {
+    pool: Pool,
+    keys: CrmKeys,
+}
+
+impl Census {
+    /// Of this account.
+    pub fn new(pool: Pool, keys: CrmKeys) -> Self {
+        Self { pool, keys }
+    }
+
+    /// Notes the identifiers of some contacts; `None`: the contact is gone.
+    pub async fn note(&self, contacts: &[(String, Option<Vec<String>>)]) -> Result<(), StoreError> {
+        if contacts.is_empty() {
+            return Ok(());
+        }
+        let list: Vec<(&str, serde_json::Value)> = contacts
+            .iter()
+            .map(|(contact, marks)| (contact.as_str(), marks.as_ref().map_or(false.into(), |m| m.clone().into())))
+            .collect();
+        let _: i64 = redis::Script::new(include_str!("census.lua"))
+            .key(self.keys.census())
+            .key(self.keys.census_contacts())
+            .arg("")
+            .arg(encode("a census page", &list)?)
+            .invoke_async(&mut self.pool.get().await?)
+            .await?;
+        Ok(())
+    }
+
+    /// How many CRM contacts have each of these identifiers (counted up to 8).
+    pub async fn counts(&self, identifiers: &[String]) -> Result<BTreeMap<String, usize>, StoreError> {
+        let mut found = BTreeMap::new();
+        if identifiers.is_empty() {
+            return Ok(found);
+        }
+        let held: Vec<Option<String>> = self.pool.get().await?.hmget(self.keys.census(), identifiers).await?;
+        for (identifier, contacts) in identifiers.iter().zip(held) {
+            let contacts: Vec<String> = contacts.map_or_else(|| Ok(Vec::new()), |t| decode("a census entry", &t))?;
+            found.insert(identifier.clone(), contacts.len());
+        }
+        Ok(found)
+    }
+
+    /// Whether every contact of the CRM account has been counted once.
+    pub async fn is_complete(&self) -> Result<bool, StoreError> {
+        Ok(self.pool.get().await?.hexists(self.keys.census_facts(), "complete").await?)
+    }
+
+    /// Says so.
+    pub async fn set_complete(&self) -> Result<(), StoreError> {
+        let _: () = self.pool.get().await?.hset(self.keys.census_facts(), "complete", super::now_ms()).await?;
+        Ok(())
+    }
+}

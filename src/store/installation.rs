@@ -1,0 +1,219 @@
+//! The installation mark: which installation this Redis belongs to, and whether it is still the self this process knows.
+//! An emptied Redis gets its registry back from the data directory; an older self gets what it lost. Either way a new
+//! *epoch* begins, in which nothing is created in Google until a full listing has been matched by stamps.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use redis::AsyncCommands;
+
+use super::{
+    StoreError,
+    highwater::Highwater,
+    keys::INSTALLATION,
+    now_ms,
+    pool::Pool,
+    registry::{Registry, RegistryError, RegistryStore},
+    seal::random_text,
+    snapshot::{Snapshot, SnapshotError},
+};
+
+/// The installation as Redis knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Random id, made once.
+    pub id: String,
+    /// Grows each time Redis was found to be another or an older self.
+    pub epoch: u64,
+    /// When this epoch began (ms).
+    pub epoch_at: i64,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// All as it was.
+    Same(Installation),
+    /// The first start ever: a mark was made.
+    New(Installation),
+    /// Redis was empty; registry put back, new epoch.
+    Emptied(Installation),
+    /// Redis is an older self; registry put back where it was newer, new epoch.
+    WentBack(Installation),
+}
+
+impl Found {
+    /// The installation, whatever was found.
+    pub fn installation(&self) -> &Installation {
+        match self {
+            Self::Same(i) | Self::New(i) | Self::Emptied(i) | Self::WentBack(i) => i,
+        }
+    }
+}
+
+/// Why the check failed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallationError {
+    /// Redis or the registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Another installation's Redis.
+    #[error(
+        "this Redis belongs to another Carnet installation than the data directory; point CARNET_REDIS_URL or CARNET_DATA_DIR at its own"
+    )]
+    Foreign,
+}
+
+impl From<StoreError> for InstallationError {
+    fn from(error: StoreError) -> Self {
+        Self::Registry(error.into())
+    }
+}
+impl From<redis::RedisError> for InstallationError {
+    fn from(error: redis::RedisError) -> Self {
+        StoreError::from(error).into()
+    }
+}
+impl From<SnapshotError> for InstallationError {
+    fn from(error: SnapshotError) -> Self {
+        Self::Registry(error.into())
+    }
+}
+
+/// Checks the mark, at the start and with every sweep.
+pub struct Guard {
+    pool: Pool,
+    registry: RegistryStore,
+    highwater: Arc<Highwater>,
+}
+
+/// One of several processes that find the same loss begins the new epoch; the others find it begun.
+const BEGIN: &str = "
+local epoch = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
+if epoch >= tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], 'id', ARGV[1], 'epoch', ARGV[2], 'epoch_at', ARGV[3], 'beat', ARGV[4])
+return 1";
+
+const BEAT: &str = "
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return -1 end
+return redis.call('HINCRBY', KEYS[1], 'beat', 1)";
+
+impl Guard {
+    /// Over these.
+    pub fn new(pool: Pool, registry: RegistryStore, highwater: Arc<Highwater>) -> Self {
+        Self { pool, registry, highwater }
+    }
+
+    /// Looks at the mark, and mends what is to be mended.
+    pub async fn check(&self) -> Result<Found, InstallationError> {
+        let mut connection = self.pool.get().await.map_err(StoreError::from)?;
+        let mark: BTreeMap<String, String> = connection.hgetall(INSTALLATION).await?;
+        let snapshot = self.registry.read_file()?;
+        let Some(held) = read_mark(&mark) else {
+            return match snapshot {
+                None => self.begin_first(&mut connection).await,
+                Some(snapshot) => self.begin_again(&mut connection, snapshot, 0).await.map(Found::Emptied),
+            };
+        };
+        let beat: u64 = mark.get("beat").and_then(|b| b.parse().ok()).unwrap_or(0);
+        match snapshot {
+            Some(snapshot) if snapshot.installation != held.id => Err(InstallationError::Foreign),
+            Some(snapshot) if beat < self.highwater.beat() => {
+                self.begin_again(&mut connection, snapshot, held.epoch).await.map(Found::WentBack)
+            }
+            snapshot => {
+                self.keep_snapshot(&held, snapshot).await?;
+                let beat: i64 =
+                    redis::Script::new(BEAT).key(INSTALLATION).arg(&held.id).invoke_async(&mut connection).await?;
+                // Emptied between the two looks: the next check sees it.
+                if let Ok(beat) = u64::try_from(beat) {
+                    self.highwater.note_beat(held.epoch, beat);
+                }
+                Ok(Found::Same(held))
+            }
+        }
+    }
+
+    /// A worker found a sequence lower than it had left it: Redis went back by less than a heartbeat.
+    pub async fn went_back(&self) -> Result<Found, InstallationError> {
+        let mut connection = self.pool.get().await.map_err(StoreError::from)?;
+        let mark: BTreeMap<String, String> = connection.hgetall(INSTALLATION).await?;
+        match (read_mark(&mark), self.registry.read_file()?) {
+            (Some(held), Some(snapshot)) => {
+                self.begin_again(&mut connection, snapshot, held.epoch).await.map(Found::WentBack)
+            }
+            _ => self.check().await,
+        }
+    }
+
+    async fn begin_first(&self, connection: &mut super::pool::Connection) -> Result<Found, InstallationError> {
+        let id = random_text(8).map_err(RegistryError::from)?;
+        self.registry.write_file(&id, &self.registry.load().await?)?;
+        self.begin(connection, &id, 1, 1).await.map(Found::New)
+    }
+
+    /// A new epoch, with the registry of the file where it is newer than what Redis has.
+    async fn begin_again(
+        &self,
+        connection: &mut super::pool::Connection,
+        snapshot: Snapshot,
+        epoch: u64,
+    ) -> Result<Installation, InstallationError> {
+        self.restore(&snapshot.registry).await?;
+        // Past any epoch that this process may have seen in the Redis that is gone.
+        let seen = self.highwater.beat();
+        let next = epoch.max(u64::try_from(now_ms()).unwrap_or(0) / 1000) + 1;
+        self.begin(connection, &snapshot.installation, next, seen + 1).await
+    }
+
+    async fn begin(
+        &self,
+        connection: &mut super::pool::Connection,
+        id: &str,
+        epoch: u64,
+        beat: u64,
+    ) -> Result<Installation, InstallationError> {
+        let _: i64 = redis::Script::new(BEGIN)
+            .key(INSTALLATION)
+            .arg(id)
+            .arg(epoch)
+            .arg(now_ms())
+            .arg(beat)
+            .invoke_async(connection)
+            .await?;
+        let mark: BTreeMap<String, String> = connection.hgetall(INSTALLATION).await?;
+        let beat = mark.get("beat").and_then(|b| b.parse().ok()).unwrap_or(0);
+        let begun = read_mark(&mark).ok_or(InstallationError::Foreign)?;
+        self.highwater.note_beat(begun.epoch, beat);
+        Ok(begun)
+    }
+
+    async fn restore(&self, kept: &Registry) -> Result<(), StoreError> {
+        loop {
+            let held = self.registry.revision().await?;
+            if held >= kept.revision || self.registry.swap(held, kept).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The file follows Redis; or Redis follows the file, when a change was written there and the process died before
+    /// Redis had it.
+    async fn keep_snapshot(&self, held: &Installation, snapshot: Option<Snapshot>) -> Result<(), InstallationError> {
+        let revision = self.registry.revision().await?;
+        let in_file = snapshot.as_ref().map(|s| s.registry.revision);
+        match (in_file, snapshot) {
+            (Some(file), _) if file == revision => {}
+            (Some(file), Some(snapshot)) if file > revision => self.restore(&snapshot.registry).await?,
+            _ => self.registry.write_file(&held.id, &self.registry.load().await?)?,
+        }
+        Ok(())
+    }
+}
+
+fn read_mark(mark: &BTreeMap<String, String>) -> Option<Installation> {
+    Some(Installation {
+        id: mark.get("id")?.clone(),
+        epoch: mark.get("epoch")?.parse().ok()?,
+        epoch_at: mark.get("epoch_at")?.parse().ok()?,
+    })
+}

@@ -1,0 +1,167 @@
+//! Every key in Redis, once. All keys of one CRM account share a hash tag, and so do all keys of one Google account: each
+//! script works inside one slot, and the service runs on Redis Cluster unchanged.
+
+use crate::queue::event::AccountKey;
+
+/// Hash: the installation mark (`id`, `epoch`, `epoch_at`, `beat`).
+pub const INSTALLATION: &str = "carnet:installation";
+/// Hash: `revision` and `body`, the declared state as JSON with sealed secrets.
+pub const DECLARED: &str = "carnet:declared";
+/// Hash: Google account name → connection (subject, sealed refresh token).
+pub const GOOGLE_ACCOUNTS: &str = "carnet:google-accounts";
+/// Hash: CRM account → sealed OAuth tokens, rotated with each refresh.
+pub const CRM_TOKENS: &str = "carnet:crm-tokens";
+/// Hash: `subject|account|contact` → what the owner refused; mirrored into the snapshot.
+pub const REFUSALS: &str = "carnet:refusals";
+/// Sorted set: worker process → when it was last alive (ms).
+pub const WORKERS: &str = "carnet:workers";
+/// Hash: what the service generated for itself (admin password, API token), sealed.
+pub const GENERATED: &str = "carnet:generated";
+
+/// Keys of one CRM account (one slot).
+#[derive(Clone, Debug)]
+pub struct CrmKeys(String);
+
+/// Keys of one Google account (one slot).
+#[derive(Clone, Debug)]
+pub struct GoogleKeys(String);
+
+impl CrmKeys {
+    /// For a CRM account.
+    pub fn new(account: &AccountKey) -> Self {
+        Self(format!("carnet:{{{account}}}"))
+    }
+    /// Stream of events.
+    pub fn events(&self) -> String {
+        self.key("events")
+    }
+    /// Counter of mark generations.
+    pub fn generation(&self) -> String {
+        self.key("generation")
+    }
+    /// Limited mode. Hash: contact → JSON list of bodies not folded yet.
+    pub fn bodies(&self) -> String {
+        self.key("bodies")
+    }
+    /// Limited mode. Hash: contact → the folded contact.
+    pub fn held(&self) -> String {
+        self.key("held")
+    }
+    /// Hash: identifier → ids of the CRM contacts that have it.
+    pub fn census(&self) -> String {
+        self.key("census")
+    }
+    /// Hash: contact → its identifiers and the walk in which it was last seen.
+    pub fn census_contacts(&self) -> String {
+        self.key("census-contacts")
+    }
+    /// Hash: facts about the census (`complete`, `walk`).
+    pub fn census_facts(&self) -> String {
+        self.key("census-facts")
+    }
+    /// Stream of dead letters.
+    pub fn dead(&self) -> String {
+        self.key("dead")
+    }
+    /// Hash: `RUN:counter` → number.
+    pub fn run_counts(&self) -> String {
+        self.key("run-counts")
+    }
+    /// Hash of a sync: dirty contact → what a reconcile page said of it, as JSON.
+    pub fn readings(&self, sync: &str) -> String {
+        self.key(&format!("readings:{sync}"))
+    }
+    /// Sorted set of a sync: dirty contact → due time (ms), from live events.
+    pub fn due(&self, sync: &str) -> String {
+        self.key(&format!("due:{sync}"))
+    }
+    /// Sorted set of a sync: dirty contact → due time (ms), from reconciles.
+    pub fn bulk(&self, sync: &str) -> String {
+        self.key(&format!("bulk:{sync}"))
+    }
+    /// Hash of a sync: dirty contact → mark.
+    pub fn marks(&self, sync: &str) -> String {
+        self.key(&format!("marks:{sync}"))
+    }
+    /// Hash of a sync: state (paused, last run …).
+    pub fn sync(&self, sync: &str) -> String {
+        self.key(&format!("sync:{sync}"))
+    }
+    /// Hash of a sync: the run in progress, or the last one.
+    pub fn run(&self, sync: &str) -> String {
+        self.key(&format!("run:{sync}"))
+    }
+    /// List of a sync: reports of its runs, newest first.
+    pub fn reports(&self, sync: &str) -> String {
+        self.key(&format!("reports:{sync}"))
+    }
+    /// The fencing token of the worker that may write for this Google account.
+    pub fn fence(&self, subject: &str) -> String {
+        self.key(&format!("fence:{subject}"))
+    }
+    /// Counter of settled steps for this Google account; a Redis that went back in time shows a lower one.
+    pub fn sequence(&self, subject: &str) -> String {
+        self.key(&format!("sequence:{subject}"))
+    }
+    /// Hash: contact → link.
+    pub fn links(&self, subject: &str) -> String {
+        self.key(&format!("links:{subject}"))
+    }
+    /// Hash: Google resource → contact.
+    pub fn owners(&self, subject: &str) -> String {
+        self.key(&format!("owners:{subject}"))
+    }
+    /// Hash: contact → intent of a create that was begun.
+    pub fn intents(&self, subject: &str) -> String {
+        self.key(&format!("intents:{subject}"))
+    }
+    /// Hash: contact → question for a person.
+    pub fn needs(&self, subject: &str) -> String {
+        self.key(&format!("needs:{subject}"))
+    }
+    /// Hash: contact → what a person decided.
+    pub fn decisions(&self, subject: &str) -> String {
+        self.key(&format!("decisions:{subject}"))
+    }
+    /// Stream: every write with before, after and reason.
+    pub fn journal(&self, subject: &str) -> String {
+        self.key(&format!("journal:{subject}"))
+    }
+    fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.0)
+    }
+}
+
+impl GoogleKeys {
+    /// For a Google subject.
+    pub fn new(subject: &str) -> Self {
+        Self(format!("carnet:{{google:{subject}}}"))
+    }
+    /// Who works on the account, expiring.
+    pub fn lease(&self) -> String {
+        self.key("lease")
+    }
+    /// The last fencing token handed out.
+    pub fn fence(&self) -> String {
+        self.key("fence")
+    }
+    /// Hash: person → what of it is known (identifiers and stamps, hashed).
+    pub fn listing(&self) -> String {
+        self.key("listing")
+    }
+    /// Hash: identifier or stamp → persons that have it.
+    pub fn listing_index(&self) -> String {
+        self.key("listing-index")
+    }
+    /// Hash: facts about the listing (sync token, epoch, when).
+    pub fn listing_facts(&self) -> String {
+        self.key("listing-facts")
+    }
+    /// Hash: state of the account (paused, why, budget, labels).
+    pub fn state(&self) -> String {
+        self.key("state")
+    }
+    fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.0)
+    }
+}

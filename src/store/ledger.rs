@@ -1,0 +1,253 @@
+//! The ledger of one CRM account and one Google account: links, intents, questions, journal. Written in steps by the one
+//! worker that holds the Google account; read by anybody.
+
+use std::{collections::HashMap, sync::Arc};
+
+use redis::AsyncCommands;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::queue::event::AccountKey;
+
+use super::{StoreError, decode, encode, highwater::Highwater, keys::CrmKeys, now_ms, pool::Pool};
+
+const JOURNAL_LENGTH: u64 = 100_000;
+const DEAD_LENGTH: u64 = 100_000;
+
+/// A contact's mark: that it is dirty, since when and why.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mark {
+    /// Generation: clean only if it has not moved.
+    #[serde(rename = "gen")]
+    pub generation: u64,
+    /// When it became dirty (ms).
+    pub first: i64,
+    /// Newest event time (ms), 0 when unknown.
+    pub at: i64,
+    /// An event said that it was deleted.
+    pub deleted: bool,
+    /// Retries so far.
+    pub tries: u64,
+    /// Readings that were older than the event.
+    pub stale: u64,
+    /// The run that wants it.
+    pub run: Option<String>,
+    /// Waits behind live contacts.
+    pub bulk: bool,
+    /// Why it still waits, as a code.
+    pub why: Option<String>,
+}
+
+/// What became of one contact. `None` leaves things as they are; `Some(None)` removes.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Step {
+    /// The CRM contact.
+    pub contact: String,
+    /// The mark's generation that this step answers.
+    #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// New link.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "put")]
+    pub link: Option<Option<String>>,
+    /// Google resource that now belongs to the contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own: Option<String>,
+    /// Google resource that no longer does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disown: Option<String>,
+    /// New intent.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "put")]
+    pub intent: Option<Option<String>>,
+    /// New question.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "put")]
+    pub need: Option<Option<String>>,
+    /// Journal entry as flat fields and values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Vec<String>>,
+    /// Dead letter as flat fields and values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead: Option<Vec<String>>,
+    /// The contact is clean, unless its generation has moved.
+    pub clean: bool,
+    /// Counter of the run that this adds to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<&'static str>,
+    /// Look again then (ms).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<i64>,
+    /// New number of retries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tries: Option<u64>,
+    /// New number of stale readings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<u64>,
+    /// Why it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<&'static str>,
+    /// Forget the reading that a reconcile left.
+    pub reread: bool,
+}
+
+/// `Some(None)` is written as `false`, which the script reads as "remove".
+fn put<S: serde::Serializer>(value: &Option<Option<String>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(Some(text)) => serializer.serialize_str(text),
+        _ => serializer.serialize_bool(false),
+    }
+}
+
+impl Step {
+    /// A step of this contact that changes nothing yet.
+    pub fn of(contact: &str) -> Self {
+        Self { contact: contact.to_owned(), ..Self::default() }
+    }
+}
+
+/// The ledger, opened by the worker that holds the Google account.
+pub struct Ledger {
+    pool: Pool,
+    keys: CrmKeys,
+    subject: String,
+    token: String,
+    sequence: u64,
+    highwater: Arc<Highwater>,
+    mark: String,
+}
+
+impl Ledger {
+    /// Installs the fencing token in the CRM account's slot. [`StoreError::WentBack`] when Redis shows less than this
+    /// process has seen, [`StoreError::Fenced`] when a newer worker was here.
+    pub async fn open(
+        pool: &Pool,
+        highwater: Arc<Highwater>,
+        account: &AccountKey,
+        subject: &str,
+        token: &str,
+    ) -> Result<Self, StoreError> {
+        let keys = CrmKeys::new(account);
+        let (held, sequence): (i64, u64) = redis::Script::new(include_str!("fence.lua"))
+            .key(keys.fence(subject))
+            .key(keys.sequence(subject))
+            .arg(token)
+            .invoke_async(&mut pool.get().await?)
+            .await?;
+        if held == 0 {
+            return Err(StoreError::Fenced);
+        }
+        let mark = format!("{account}|{subject}");
+        if !highwater.accepts(&mark, sequence) {
+            return Err(StoreError::WentBack);
+        }
+        Ok(Self {
+            pool: pool.clone(),
+            keys,
+            subject: subject.to_owned(),
+            token: token.to_owned(),
+            sequence,
+            highwater,
+            mark,
+        })
+    }
+
+    /// Writes what became of some contacts of `sync`, all or nothing.
+    pub async fn settle(&mut self, sync: &str, steps: &[Step]) -> Result<(), StoreError> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let keys = &self.keys;
+        let answer: Vec<i64> = redis::Script::new(include_str!("settle.lua"))
+            .key(keys.fence(&self.subject))
+            .key(keys.sequence(&self.subject))
+            .key(keys.links(&self.subject))
+            .key(keys.owners(&self.subject))
+            .key(keys.intents(&self.subject))
+            .key(keys.needs(&self.subject))
+            .key(keys.journal(&self.subject))
+            .key(keys.marks(sync))
+            .key(keys.due(sync))
+            .key(keys.bulk(sync))
+            .key(keys.readings(sync))
+            .key(keys.run_counts())
+            .key(keys.dead())
+            .arg(&self.token)
+            .arg(self.sequence)
+            .arg(encode("steps", &steps)?)
+            .arg(now_ms())
+            .arg(JOURNAL_LENGTH)
+            .arg(DEAD_LENGTH)
+            .invoke_async(&mut self.pool.get().await?)
+            .await?;
+        match answer.first() {
+            Some(-1) | None => Err(StoreError::Fenced),
+            Some(-2) => Err(StoreError::WentBack),
+            Some(sequence) => {
+                self.sequence = u64::try_from(*sequence).unwrap_or(0);
+                self.highwater.note(&self.mark, self.sequence);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Reads of a ledger, open to anybody.
+#[derive(Clone)]
+pub struct LedgerView {
+    pool: Pool,
+    /// Keys of the CRM account.
+    pub keys: CrmKeys,
+    subject: String,
+}
+
+impl LedgerView {
+    /// Of this CRM account and Google subject.
+    pub fn new(pool: Pool, account: &AccountKey, subject: &str) -> Self {
+        Self { pool, keys: CrmKeys::new(account), subject: subject.to_owned() }
+    }
+
+    /// Links of these contacts, in their order.
+    pub async fn links<T: DeserializeOwned>(&self, contacts: &[String]) -> Result<Vec<Option<T>>, StoreError> {
+        self.many("a link", self.keys.links(&self.subject), contacts).await
+    }
+
+    /// Intents of these contacts.
+    pub async fn intents<T: DeserializeOwned>(&self, contacts: &[String]) -> Result<Vec<Option<T>>, StoreError> {
+        self.many("an intent", self.keys.intents(&self.subject), contacts).await
+    }
+
+    /// Decisions about these contacts.
+    pub async fn decisions<T: DeserializeOwned>(&self, contacts: &[String]) -> Result<Vec<Option<T>>, StoreError> {
+        self.many("a decision", self.keys.decisions(&self.subject), contacts).await
+    }
+
+    /// Which contacts own these Google resources.
+    pub async fn owners(&self, resources: &[String]) -> Result<Vec<Option<String>>, StoreError> {
+        if resources.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.pool.get().await?.hmget(self.keys.owners(&self.subject), resources).await?)
+    }
+
+    /// Every question that waits: contact → question.
+    pub async fn needs<T: DeserializeOwned>(&self) -> Result<Vec<(String, T)>, StoreError> {
+        let held: HashMap<String, String> = self.pool.get().await?.hgetall(self.keys.needs(&self.subject)).await?;
+        held.into_iter().map(|(contact, text)| Ok((contact, decode("a question", &text)?))).collect()
+    }
+
+    /// How many links there are.
+    pub async fn link_count(&self) -> Result<u64, StoreError> {
+        Ok(self.pool.get().await?.hlen(self.keys.links(&self.subject)).await?)
+    }
+
+    async fn many<T: DeserializeOwned>(
+        &self,
+        what: &'static str,
+        key: String,
+        fields: &[String],
+    ) -> Result<Vec<Option<T>>, StoreError> {
+        if fields.is_empty() {
+            return Ok(Vec::new());
+        }
+        let held: Vec<Option<String>> = self.pool.get().await?.hmget(key, fields).await?;
+        held.into_iter().map(|text| text.map(|t| decode(what, &t)).transpose()).collect()
+    }
+}

@@ -1,0 +1,243 @@
+//! The registry: everything small and precious (declared state, connections, rotated tokens, the owner's refusals) as one
+//! document with a revision. It stands in Redis and, sealed, in the data directory; the file is written first, so a
+//! single-use token is on disk before it is used.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use redis::AsyncCommands;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{declared::Declared, secret::SecretText};
+
+use super::{
+    StoreError, decode, encode,
+    keys::DECLARED,
+    pool::Pool,
+    seal::{SealError, Sealer, random_text},
+    snapshot::{Snapshot, SnapshotError, SnapshotFile},
+};
+
+/// Everything small and precious. Secrets inside are sealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Registry {
+    /// Grows with every change.
+    pub revision: u64,
+    /// Declared state; secrets as `sealed:…` or `env:NAME sealed:…`.
+    pub declared: Declared,
+    /// Sync name → stable id, used in keys and links.
+    pub sync_ids: BTreeMap<String, String>,
+    /// Google account name → connection.
+    pub google: BTreeMap<String, GoogleConnection>,
+    /// CRM account → sealed OAuth tokens.
+    pub crm_tokens: BTreeMap<String, String>,
+    /// What the service made up for itself, sealed: `admin_password`, `api_token`.
+    pub generated: BTreeMap<String, String>,
+    /// `subject|account|contact` → what the owner refused.
+    pub refusals: BTreeMap<String, Refusal>,
+}
+
+/// A connected Google account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoogleConnection {
+    /// Google's stable id of the person.
+    pub subject: String,
+    /// Sealed refresh token.
+    pub refresh: String,
+    /// Where the token came from: a digest of the declared one, so that a new one is noticed; empty for the browser.
+    #[serde(default)]
+    pub declared_digest: String,
+}
+
+/// Something the owner does not want.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The contact was deleted in Google and stays deleted.
+    Deleted,
+    /// The label was taken off, for these syncs.
+    OptedOut(Vec<String>),
+    /// A person said that no contact is to be made or touched.
+    Skipped,
+}
+
+/// Why the registry could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// Redis.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A secret does not open.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+/// Why a secret cannot be taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretProblem {
+    /// Its reference leads nowhere.
+    #[error(transparent)]
+    Reference(#[from] crate::config::secret::SecretError),
+    /// It was sealed with another key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+/// Reads and changes the registry.
+#[derive(Clone)]
+pub struct RegistryStore {
+    pool: Pool,
+    sealer: Arc<Sealer>,
+    file: SnapshotFile,
+}
+
+const SWAP: &str = "
+local held = tonumber(redis.call('HGET', KEYS[1], 'revision') or '0')
+if held ~= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'revision', ARGV[2], 'body', ARGV[3])
+return 1";
+
+impl RegistryStore {
+    /// Over this pool and snapshot file.
+    pub fn new(pool: Pool, sealer: Arc<Sealer>, file: SnapshotFile) -> Self {
+        Self { pool, sealer, file }
+    }
+
+    /// The key that opens what is sealed inside.
+    pub fn sealer(&self) -> &Arc<Sealer> {
+        &self.sealer
+    }
+
+    /// The revision in Redis; 0 when there is none.
+    pub async fn revision(&self) -> Result<u64, StoreError> {
+        let revision: Option<u64> = self.pool.get().await?.hget(DECLARED, "revision").await?;
+        Ok(revision.unwrap_or(0))
+    }
+
+    /// The whole registry from Redis.
+    pub async fn load(&self) -> Result<Registry, StoreError> {
+        let body: Option<String> = self.pool.get().await?.hget(DECLARED, "body").await?;
+        body.map_or_else(|| Ok(Registry::default()), |text| decode("the registry", &text))
+    }
+
+    /// Changes it: loads, applies `change`, writes the file, then Redis; again if somebody else was faster.
+    /// `change` answering `false` leaves everything as it is.
+    pub async fn change(
+        &self,
+        installation: &str,
+        mut change: impl FnMut(&mut Registry) -> bool,
+    ) -> Result<Registry, RegistryError> {
+        loop {
+            let mut registry = self.load().await?;
+            let before = registry.revision;
+            if !change(&mut registry) {
+                return Ok(registry);
+            }
+            registry.revision = before + 1;
+            self.write_file(installation, &registry)?;
+            if self.swap(before, &registry).await? {
+                return Ok(registry);
+            }
+        }
+    }
+
+    /// Writes the snapshot file.
+    pub fn write_file(&self, installation: &str, registry: &Registry) -> Result<(), SnapshotError> {
+        self.file.write(&self.sealer, &Snapshot { installation: installation.into(), registry: registry.clone() })
+    }
+
+    /// Reads the snapshot file.
+    pub fn read_file(&self) -> Result<Option<Snapshot>, SnapshotError> {
+        self.file.read(&self.sealer)
+    }
+
+    /// Puts a registry into Redis over one of revision `before`; `false` when another revision stands there.
+    pub async fn swap(&self, before: u64, registry: &Registry) -> Result<bool, StoreError> {
+        let body = encode("the registry", registry)?;
+        let mut connection = self.pool.get().await?;
+        let done: i64 = redis::Script::new(SWAP)
+            .key(DECLARED)
+            .arg(before)
+            .arg(registry.revision)
+            .arg(body)
+            .invoke_async(&mut connection)
+            .await?;
+        Ok(done == 1)
+    }
+}
+
+/// Calls `f` with every secret in declared state.
+pub fn each_secret<E>(declared: &mut Declared, mut f: impl FnMut(&mut SecretText) -> Result<(), E>) -> Result<(), E> {
+    for crm in &mut declared.crm {
+        crm.client_secret.iter_mut().try_for_each(&mut f)?;
+        crm.signature.iter_mut().flat_map(|s| &mut s.secrets).try_for_each(&mut f)?;
+        for account in &mut crm.account {
+            account.token.iter_mut().chain(&mut account.refresh_token).try_for_each(&mut f)?;
+        }
+    }
+    for google in &mut declared.google {
+        google.refresh_token.iter_mut().chain(&mut google.client_secret).try_for_each(&mut f)?;
+    }
+    Ok(())
+}
+
+/// The sealed part of a stored secret.
+fn sealed_part(stored: &str) -> Option<&str> {
+    stored.split_once("sealed:").map(|(_, sealed)| sealed)
+}
+
+/// A secret as an operator wrote it → as it is stored: `sealed:…`, or the reference and what it led to.
+pub fn seal_secret(sealer: &Sealer, secret: &SecretText) -> Result<SecretText, SecretProblem> {
+    if sealed_part(secret.written()).is_some() {
+        open_secret(sealer, secret)?;
+        return Ok(secret.clone());
+    }
+    let value = secret.resolve()?;
+    let sealed = sealer.seal("declared", value.expose_secret())?;
+    let reference = if secret.is_reference() { format!("{} ", secret.written()) } else { String::new() };
+    Ok(SecretText::new(format!("{reference}sealed:{sealed}")))
+}
+
+/// A stored secret → its value.
+pub fn open_secret(sealer: &Sealer, stored: &SecretText) -> Result<SecretString, SealError> {
+    sealer.open("declared", sealed_part(stored.written()).ok_or(SealError::WrongKey)?)
+}
+
+/// A stored secret → as `carnet export` prints it: the reference if it was one, else sealed.
+pub fn exported_secret(stored: &SecretText) -> SecretText {
+    match stored.written().split_once(" sealed:") {
+        Some((reference, _)) => SecretText::new(reference),
+        None => stored.clone(),
+    }
+}
+
+impl Registry {
+    /// Declared state with its secrets in the clear, for use in this process only.
+    pub fn opened(&self, sealer: &Sealer) -> Result<Declared, SealError> {
+        let mut declared = self.declared.clone();
+        each_secret(&mut declared, |secret| {
+            *secret = SecretText::new(open_secret(sealer, secret)?.expose_secret());
+            Ok::<_, SealError>(())
+        })?;
+        Ok(declared)
+    }
+
+    /// A generated secret, made on first use. Answers the value and whether it is new.
+    pub fn generated(&mut self, sealer: &Sealer, name: &str) -> Result<(SecretString, bool), SealError> {
+        if let Some(sealed) = self.generated.get(name) {
+            return Ok((sealer.open(name, sealed)?, false));
+        }
+        let value = random_text(16)?;
+        self.generated.insert(name.to_owned(), sealer.seal(name, &value)?);
+        Ok((value.into(), true))
+    }
+
+    /// The field under which a refusal stands.
+    pub fn refusal_key(subject: &str, account: &crate::queue::event::AccountKey, contact: &str) -> String {
+        format!("{subject}|{account}|{contact}")
+    }
+}

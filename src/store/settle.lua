@@ -1,0 +1,58 @@
+-- Writes what became of some contacts of one sync: links, intents, journal, questions, dead letters and clean marks, all or nothing,
+-- and only for the worker that holds the Google account now.
+-- KEYS 1 fence, 2 sequence, 3 links, 4 owners, 5 intents, 6 needs, 7 journal, 8 marks, 9 due, 10 bulk, 11 readings, 12 run-counts, 13 dead
+-- ARGV 1 fencing token, 2 expected sequence, 3 steps as JSON, 4 now (ms), 5 journal length, 6 dead-letter length
+-- Returns {new sequence}, {-1} when another worker holds the account, {-2, sequence} when Redis is not where this worker left it.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1 } end
+local sequence = tonumber(redis.call('GET', KEYS[2]) or '0')
+if sequence ~= tonumber(ARGV[2]) then return { -2, sequence } end
+
+-- cjson reads null as a value of its own; in a step it means "leave as it is", false means "remove".
+local function given(value) return value ~= nil and value ~= cjson.null end
+
+local function put(key, field, value)
+  if not given(value) then return end
+  if value then redis.call('HSET', key, field, value) else redis.call('HDEL', key, field) end
+end
+
+local function add(key, limit, flat)
+  redis.call('XADD', key, 'MAXLEN', '~', limit, '*', unpack(flat))
+end
+
+for _, s in ipairs(cjson.decode(ARGV[3])) do
+  local contact = s.contact
+  put(KEYS[3], contact, s.link)
+  if given(s.own) then redis.call('HSET', KEYS[4], s.own, contact) end
+  if given(s.disown) and redis.call('HGET', KEYS[4], s.disown) == contact then redis.call('HDEL', KEYS[4], s.disown) end
+  put(KEYS[5], contact, s.intent)
+  put(KEYS[6], contact, s.need)
+  if given(s.journal) then add(KEYS[7], ARGV[5], s.journal) end
+  if given(s.dead) then add(KEYS[13], ARGV[6], s.dead) end
+
+  local held = redis.call('HGET', KEYS[8], contact)
+  local m = held and cjson.decode(held)
+  -- Something happened to the contact meanwhile: its mark stands, it will be looked at again.
+  if m and given(s.gen) and m.gen == s.gen then
+    if s.clean then
+      redis.call('HDEL', KEYS[8], contact)
+      redis.call('ZREM', KEYS[9], contact)
+      redis.call('ZREM', KEYS[10], contact)
+      redis.call('HDEL', KEYS[11], contact)
+      if m.run then
+        redis.call('HINCRBY', KEYS[12], m.run .. ':left', -1)
+        if given(s.count) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.count, 1) end
+      end
+    elseif given(s.due) then
+      if given(s.tries) then m.tries = s.tries end
+      if given(s.stale) then m.stale = s.stale end
+      if given(s.why) then m.why = s.why end
+      redis.call('HSET', KEYS[8], contact, cjson.encode(m))
+      redis.call('ZADD', m.bulk and KEYS[10] or KEYS[9], s.due, contact)
+      if s.reread then redis.call('HDEL', KEYS[11], contact) end
+    end
+  elseif m and s.clean and m.run and given(s.count) then
+    -- The next look at it will be counted; this one was for nothing.
+    redis.call('HINCRBY', KEYS[12], m.run .. ':again', 1)
+  end
+end
+return { redis.call('INCR', KEYS[2]) }
