@@ -4,6 +4,7 @@ pub mod declared;
 pub mod secret;
 mod settings;
 mod tune;
+pub mod validate;
 
 pub use settings::{LogFormat, SettingError, Settings};
 pub use tune::{TUNE_TABLE, Tune};

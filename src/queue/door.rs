@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
+use std::{collections::BTreeSet, sync::PoisonError};
+
 use tokio::sync::{Mutex, Notify};
 
 use crate::store::{
@@ -11,7 +13,7 @@ use crate::store::{
     pool::{ANSWER_WITHIN, Pool, Shared},
 };
 
-use super::event::{Event, Says};
+use super::event::{AccountKey, Event, Says};
 
 /// The event cannot be stored now; the sender should come again.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,14 +25,20 @@ pub struct Door {
     pool: Pool,
     connection: Mutex<Option<Shared>>,
     open: AtomicBool,
-    /// Rung after each append; the dispatcher listens.
-    pub bell: Notify,
+    rung: std::sync::Mutex<BTreeSet<AccountKey>>,
+    bell: Notify,
 }
 
 impl Door {
     /// Over this pool; closed until [`Door::set_open`].
     pub fn new(pool: Pool) -> Self {
-        Self { pool, connection: Mutex::new(None), open: AtomicBool::new(false), bell: Notify::new() }
+        Self {
+            pool,
+            connection: Mutex::new(None),
+            open: AtomicBool::new(false),
+            rung: std::sync::Mutex::default(),
+            bell: Notify::new(),
+        }
     }
 
     /// Opens or closes it. Closed means that Redis is not known to be ours: everything is refused, nothing is "unknown".
@@ -56,6 +64,10 @@ impl Door {
         let stored = tokio::time::timeout(ANSWER_WITHIN, pipeline.query_async::<()>(&mut connection)).await;
         match stored {
             Ok(Ok(())) => {
+                self.rung
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend(events.iter().map(|e| e.account.clone()));
                 self.bell.notify_one();
                 Ok(())
             }
@@ -70,6 +82,12 @@ impl Door {
                 Err(Refused("redis"))
             }
         }
+    }
+
+    /// Waits until something was appended; answers for which CRM accounts since the last time.
+    pub async fn rung(&self) -> BTreeSet<AccountKey> {
+        self.bell.notified().await;
+        std::mem::take(&mut *self.rung.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn connection(&self) -> Result<Shared, Refused> {

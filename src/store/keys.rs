@@ -91,6 +91,14 @@ impl CrmKeys {
     pub fn run(&self, sync: &str) -> String {
         self.key(&format!("run:{sync}"))
     }
+    /// Who runs a reconcile of the sync, expiring.
+    pub fn run_lease(&self, sync: &str) -> String {
+        self.key(&format!("run-lease:{sync}"))
+    }
+    /// The last token handed out for that.
+    pub fn run_fence(&self, sync: &str) -> String {
+        self.key(&format!("run-fence:{sync}"))
+    }
     /// List of a sync: reports of its runs, newest first.
     pub fn reports(&self, sync: &str) -> String {
         self.key(&format!("reports:{sync}"))

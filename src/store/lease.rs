@@ -1,8 +1,9 @@
-//! The lease of a Google account: one worker at a time, with a fencing token that every later write must show.
+//! Leases: a Google account has one worker at a time, a sync one run. Each comes with a fencing token that every later
+//! write must show.
 
 use std::time::{Duration, Instant};
 
-use super::{StoreError, keys::GoogleKeys, pool::Pool};
+use super::{StoreError, pool::Pool};
 
 const RENEW: &str = "
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -14,7 +15,7 @@ return redis.call('DEL', KEYS[1])";
 /// A lease held by this worker.
 pub struct Lease {
     pool: Pool,
-    keys: GoogleKeys,
+    key: String,
     holder: String,
     length: Duration,
     until: Instant,
@@ -23,21 +24,27 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the lease of `subject` for `length`; `None` while somebody else has it.
-    pub async fn claim(pool: &Pool, subject: &str, holder: &str, length: Duration) -> Result<Option<Self>, StoreError> {
-        let keys = GoogleKeys::new(subject);
+    /// Takes the lease `key` for `length`, with the next token of `fence` (a key of the same slot); `None` while somebody else
+    /// has it.
+    pub async fn claim(
+        pool: &Pool,
+        key: String,
+        fence: String,
+        holder: &str,
+        length: Duration,
+    ) -> Result<Option<Self>, StoreError> {
         // Counted from before the call: Redis's clock starts later, so ours ends first.
         let asked = Instant::now();
         let token: Option<String> = redis::Script::new(include_str!("claim.lua"))
-            .key(keys.lease())
-            .key(keys.fence())
+            .key(&key)
+            .key(fence)
             .arg(holder)
             .arg(millis(length))
             .invoke_async(&mut pool.get().await?)
             .await?;
         Ok(token.map(|token| Self {
             pool: pool.clone(),
-            keys,
+            key,
             holder: holder.to_owned(),
             length,
             until: asked + length,
@@ -57,7 +64,7 @@ impl Lease {
         }
         let asked = Instant::now();
         let held: i64 = redis::Script::new(RENEW)
-            .key(self.keys.lease())
+            .key(&self.key)
             .arg(&self.holder)
             .arg(millis(self.length))
             .invoke_async(&mut self.pool.get().await?)
@@ -72,7 +79,7 @@ impl Lease {
     /// Gives it back; one that is no longer ours is left alone.
     pub async fn release(self) -> Result<(), StoreError> {
         let _: i64 = redis::Script::new(RELEASE)
-            .key(self.keys.lease())
+            .key(&self.key)
             .arg(&self.holder)
             .invoke_async(&mut self.pool.get().await?)
             .await?;

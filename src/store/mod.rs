@@ -1,6 +1,7 @@
 //! What Carnet keeps in Redis, and how: one file a subject. Every step that must be atomic is one script in one slot.
 
 pub mod census;
+pub mod current;
 pub mod highwater;
 pub mod installation;
 pub mod keys;

@@ -216,16 +216,6 @@ pub fn exported_secret(stored: &SecretText) -> SecretText {
 }
 
 impl Registry {
-    /// Declared state with its secrets in the clear, for use in this process only.
-    pub fn opened(&self, sealer: &Sealer) -> Result<Declared, SealError> {
-        let mut declared = self.declared.clone();
-        each_secret(&mut declared, |secret| {
-            *secret = SecretText::new(open_secret(sealer, secret)?.expose_secret());
-            Ok::<_, SealError>(())
-        })?;
-        Ok(declared)
-    }
-
     /// A generated secret, made on first use. Answers the value and whether it is new.
     pub fn generated(&mut self, sealer: &Sealer, name: &str) -> Result<(SecretString, bool), SealError> {
         if let Some(sealed) = self.generated.get(name) {

@@ -1,0 +1,78 @@
+//! Moves events from the streams onto the dirty contacts as the door's bell rings, and with every sweep for what the bell
+//! missed (other processes' doors, events from before a restart).
+
+use std::{sync::Arc, time::Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Settings,
+    queue::{dispatch::dispatch, door::Door, event::AccountKey, retention::trim},
+    store::{StoreError, current::Current, keys::CrmKeys, pool::Pool},
+    work::Bell,
+};
+
+/// Dispatches until stopped.
+pub struct Dispatcher {
+    pub(super) settings: Arc<Settings>,
+    pub(super) pool: Pool,
+    pub(super) door: Arc<Door>,
+    pub(super) current: watch::Receiver<Arc<Current>>,
+    pub(super) bell: Arc<Bell>,
+}
+
+impl Dispatcher {
+    /// Runs until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut sweep = tokio::time::interval(self.settings.tune.sweep);
+        let mut trimmed = Instant::now();
+        loop {
+            let accounts: Vec<AccountKey> = tokio::select! {
+                () = stop.cancelled() => return,
+                rung = self.door.rung() => rung.into_iter().collect(),
+                _ = sweep.tick() => self.current.borrow().accounts.keys().cloned().collect(),
+            };
+            for account in &accounts {
+                if let Err(error) = self.drain(account).await {
+                    tracing::warn!(%error, "events wait in their stream");
+                    break;
+                }
+            }
+            // Trimming is cheap but not needed with every sweep.
+            if trimmed.elapsed() > self.settings.tune.sweep * 30 {
+                trimmed = Instant::now();
+                self.trim().await;
+            }
+        }
+    }
+
+    async fn drain(&self, account: &AccountKey) -> Result<(), StoreError> {
+        let current = self.current.borrow().clone();
+        let Some(known) = current.accounts.get(account) else { return Ok(()) };
+        let syncs: Vec<_> = current.syncs.iter().filter(|s| s.account.key == *account && s.spec.live).collect();
+        let ids: Vec<String> = syncs.iter().map(|s| s.id.clone()).collect();
+        let keys = CrmKeys::new(account);
+        loop {
+            let moved = dispatch(&self.pool, &keys, &ids, known.is_limited(), &self.settings.tune).await?;
+            if moved.events == 0 {
+                return Ok(());
+            }
+            metrics::counter!("carnet_events_dispatched_total").increment(moved.events);
+            let due = Instant::now() + self.settings.tune.coalesce;
+            for google in syncs.iter().filter_map(|s| s.google.as_ref()) {
+                self.bell.ring(&google.subject, due);
+            }
+        }
+    }
+
+    async fn trim(&self) {
+        let accounts: Vec<AccountKey> = self.current.borrow().accounts.keys().cloned().collect();
+        for account in accounts {
+            if let Err(error) = trim(&self.pool, &CrmKeys::new(&account), &self.settings.tune).await {
+                tracing::warn!(%error, "a stream could not be trimmed");
+                return;
+            }
+        }
+    }
+}
