@@ -5,5 +5,7 @@
 
 pub mod config;
 pub mod contact;
+pub mod crm;
 pub mod google;
 pub mod queue;
+pub mod receive;

@@ -1,3 +1,4 @@
 //! The queue: events in Redis Streams, dirty contacts, dead letters.
 
+pub mod door;
 pub mod event;
