@@ -5,6 +5,8 @@
 
 pub mod config;
 pub mod contact;
+pub mod crm;
 pub mod google;
 pub mod queue;
+pub mod receive;
 pub mod store;

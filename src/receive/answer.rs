@@ -1,0 +1,130 @@
+//! What senders are told: a status and a tiny JSON. Why is for the log and the metrics.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::crm::{
+    event::{Ignored, Unreadable},
+    signature::Refusal,
+};
+
+/// Seconds after which a sender that was put off may come again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
+
+/// A believed delivery.
+pub(super) struct Taken {
+    /// Events that Redis has.
+    pub stored: usize,
+    /// Events that are not for us.
+    pub ignored: Vec<Ignored>,
+}
+
+/// A delivery that was turned away.
+#[derive(Clone, Debug)]
+pub(super) enum Turned {
+    /// Nobody knows yet which CRMs there are.
+    NotReady,
+    UnknownCrm,
+    WrongMethod,
+    /// Compressed or otherwise encoded.
+    Encoded,
+    NotJson,
+    TooLarge,
+    TooSlow,
+    /// The sender went away in the middle.
+    CutShort,
+    /// Too many bodies at once.
+    Full,
+    BadSignature(Refusal),
+    Unreadable(Unreadable),
+    /// With the reason, for the log.
+    NotStored(String),
+}
+
+impl Turned {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotReady => "not_ready",
+            Self::UnknownCrm => "unknown_crm",
+            Self::WrongMethod => "wrong_method",
+            Self::Encoded => "encoded",
+            Self::NotJson => "not_json",
+            Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
+            Self::CutShort => "cut_short",
+            Self::Full => "full",
+            Self::BadSignature(refusal) => refusal.code(),
+            Self::Unreadable(_) => "unreadable",
+            Self::NotStored(_) => "not_stored",
+        }
+    }
+
+    fn status_and_words(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::UnknownCrm => (StatusCode::NOT_FOUND, "unknown webhook"),
+            Self::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "use POST"),
+            Self::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body without Content-Encoding"),
+            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send JSON"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too slow"),
+            Self::CutShort | Self::Unreadable(_) => (StatusCode::BAD_REQUEST, "unreadable"),
+            Self::BadSignature(_) => (StatusCode::UNAUTHORIZED, "bad signature"),
+            Self::NotReady | Self::Full | Self::NotStored(_) => (StatusCode::TOO_MANY_REQUESTS, "come again later"),
+        }
+    }
+}
+
+impl IntoResponse for Turned {
+    fn into_response(self) -> Response {
+        let (status, words) = self.status_and_words();
+        let mut response = (status, Json(json!({ "error": words }))).into_response();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+}
+
+impl IntoResponse for Taken {
+    fn into_response(self) -> Response {
+        match self.ignored.first() {
+            Some(why) if self.stored == 0 => (StatusCode::OK, Json(json!({ "ignored": why.code() }))).into_response(),
+            _ => (StatusCode::ACCEPTED, Json(json!({ "stored": self.stored }))).into_response(),
+        }
+    }
+}
+
+/// Counts what came of a delivery and, where somebody should know why, says so.
+pub(super) fn count(crm: &str, outcome: &Result<Taken, Turned>) {
+    let add = |code: &'static str, number: usize| {
+        let number = u64::try_from(number).unwrap_or(u64::MAX);
+        metrics::counter!("carnet_webhooks_total", "crm" => crm.to_owned(), "outcome" => code).increment(number);
+    };
+    match outcome {
+        Ok(taken) => {
+            if taken.stored > 0 {
+                add("stored", taken.stored);
+            }
+            taken.ignored.iter().for_each(|why| add(why.code(), 1));
+        }
+        Err(turned) => {
+            add(turned.code(), 1);
+            log(crm, turned);
+        }
+    }
+}
+
+fn log(crm: &str, turned: &Turned) {
+    match turned {
+        Turned::NotStored(reason) => {
+            tracing::warn!(crm, reason, "a webhook could not be stored; the sender was told to come again")
+        }
+        Turned::BadSignature(refusal) => tracing::info!(crm, reason = %refusal, "a webhook was not believed"),
+        Turned::Unreadable(why) => tracing::info!(crm, reason = %why, "a webhook could not be read"),
+        other => tracing::debug!(crm, outcome = other.code(), "a webhook was turned away"),
+    }
+}

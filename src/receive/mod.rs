@@ -1,0 +1,93 @@
+//! Webhook in: limit, verify, parse what routing needs, append, answer. The door does nothing else.
+//!
+//! Every way through ends in an answer of [`answer`]; a bug would end in 429 too, because HighLevel may come again only
+//! after that one.
+
+mod answer;
+mod body;
+mod deliver;
+mod doors;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Path, Request, State, rejection::PathRejection},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use tokio::sync::{Semaphore, watch};
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use doors::{BadCrm, Doors, Opened};
+
+use crate::{config::Tune, queue::door::Door};
+use answer::{Taken, Turned};
+
+/// What the door needs to know and to reach.
+#[derive(Clone)]
+pub struct Receive {
+    crms: watch::Receiver<Arc<Doors>>,
+    door: Arc<Door>,
+    public_url: Arc<str>,
+    limits: Limits,
+    /// Bytes that all bodies under way may take together.
+    room: Arc<Semaphore>,
+}
+
+/// Bounds of what senders may make the door hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one body.
+    pub body: usize,
+    /// In which a body must have arrived whole.
+    pub body_time: Duration,
+    /// Bytes of all bodies under way. Slow senders hold only what they have sent, so they cannot shut others out.
+    pub all_bodies: usize,
+}
+
+impl From<&Tune> for Limits {
+    fn from(tune: &Tune) -> Self {
+        let body = usize::try_from(tune.body_limit).unwrap_or(usize::MAX);
+        Self { body, body_time: tune.body_timeout, all_bodies: body.saturating_mul(64).min(Semaphore::MAX_PERMITS) }
+    }
+}
+
+impl Receive {
+    /// `public_url` is the address at which senders reach this server, without a trailing slash; some sign it.
+    pub fn new(crms: watch::Receiver<Arc<Doors>>, door: Arc<Door>, public_url: &str, limits: Limits) -> Self {
+        let room = Arc::new(Semaphore::new(limits.all_bodies));
+        Self { crms, door, public_url: public_url.into(), limits, room }
+    }
+}
+
+/// `POST /webhooks/{crm}`. Counts `carnet_webhooks_total{crm, outcome}`: one for each event of a believed delivery, one for
+/// each delivery that was turned away.
+pub fn router(receive: Receive) -> Router {
+    Router::new()
+        .route("/webhooks/{crm}", post(webhook))
+        .method_not_allowed_fallback(|| async { Turned::WrongMethod })
+        .layer(CatchPanicLayer::custom(|_| Turned::NotReady.into_response()))
+        .with_state(receive)
+}
+
+async fn webhook(
+    State(receive): State<Receive>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    let doors = receive.crms.borrow().clone();
+    let opened = name.map_err(|_| Turned::UnknownCrm).and_then(|Path(name)| doors.find(&name));
+    match opened {
+        Ok(opened) => {
+            let outcome = deliver::deliver(&receive, opened, request).await;
+            answer::count(&opened.crm.name, &outcome);
+            outcome.map_or_else(Turned::into_response, Taken::into_response)
+        }
+        Err(turned) => {
+            // Names that are not configured come from outside and would make labels without end.
+            answer::count("", &Err(turned.clone()));
+            turned.into_response()
+        }
+    }
+}
