@@ -26,6 +26,8 @@ pub struct Keeper {
     pub(super) guard: Arc<Guard>,
     pub(super) door: Arc<Door>,
     pub(super) current: watch::Sender<Arc<Current>>,
+    /// What the check at the start found.
+    pub(super) found: Found,
 }
 
 impl Keeper {
@@ -34,6 +36,9 @@ impl Keeper {
         let mut sweep = tokio::time::interval(self.settings.tune.sweep);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut trouble = String::new();
+        if let Err(said) = self.act_on(&self.found).await {
+            tracing::error!(reason = %said, "the reconcile that makes up for a lost Redis could not be asked for");
+        }
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -71,7 +76,11 @@ impl Keeper {
             self.current.send_replace(Arc::new(current));
             tracing::info!(revision, epoch = installation.epoch, "configuration loaded");
         }
-        match &found {
+        self.act_on(&found).await
+    }
+
+    async fn act_on(&self, found: &Found) -> Result<(), String> {
+        match found {
             Found::Emptied(i) => self.begin_epoch("Redis was emptied", i).await,
             Found::WentBack(i) => self.begin_epoch("Redis went back in time", i).await,
             Found::Same(_) | Found::New(_) => Ok(()),

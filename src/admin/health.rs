@@ -1,0 +1,114 @@
+//! `/healthz` (the process), `/readyz` (Redis and workers), `/metrics` (Prometheus, with the API token).
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use redis::AsyncCommands;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
+
+use crate::{
+    queue::{dead, door::Door, retention::backlog},
+    store::{
+        StoreError,
+        current::Current,
+        keys::{CrmKeys, WORKERS},
+        now_ms,
+        pool::Pool,
+        runs::Runs,
+    },
+    telemetry,
+};
+
+/// A worker that has said nothing for this long is not there.
+const WORKER_ALIVE: Duration = Duration::from_secs(30);
+
+/// What health and metrics look at.
+#[derive(Clone)]
+pub struct Health {
+    /// Redis.
+    pub pool: Pool,
+    /// Whether events are taken.
+    pub door: Arc<Door>,
+    /// Configuration.
+    pub current: watch::Receiver<Arc<Current>>,
+    /// Asked for by `/metrics`.
+    pub api_token: SecretString,
+}
+
+/// Routes.
+pub fn router(health: Health) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(render))
+        .with_state(health)
+}
+
+/// Whether any worker process has said lately that it lives.
+pub async fn worker_alive(pool: &Pool) -> Result<bool, StoreError> {
+    let since = now_ms() - i64::try_from(WORKER_ALIVE.as_millis()).unwrap_or(i64::MAX);
+    let alive: u64 = pool.get().await?.zcount(WORKERS, since, "+inf").await?;
+    Ok(alive > 0)
+}
+
+async fn readyz(State(health): State<Health>) -> Response {
+    if !health.door.is_open() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "Redis is not usable\n").into_response();
+    }
+    match worker_alive(&health.pool).await {
+        Ok(true) => "ready\n".into_response(),
+        Ok(false) => (StatusCode::SERVICE_UNAVAILABLE, "no worker is running\n").into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "Redis does not answer\n").into_response(),
+    }
+}
+
+async fn render(State(health): State<Health>, headers: HeaderMap) -> Response {
+    if !carries_token(&headers, &health.api_token) {
+        let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+        return (StatusCode::UNAUTHORIZED, challenge, "the API token is wanted\n").into_response();
+    }
+    if let Err(error) = gauge(&health).await {
+        tracing::warn!(%error, "some gauges are old");
+    }
+    telemetry::metrics().render().into_response()
+}
+
+/// Whether a request carries this bearer token; compared in constant time.
+pub fn carries_token(headers: &HeaderMap, token: &SecretString) -> bool {
+    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    given.is_some_and(|given| {
+        aws_lc_rs::constant_time::verify_slices_are_equal(given.as_bytes(), token.expose_secret().as_bytes()).is_ok()
+    })
+}
+
+/// Gauges are read when somebody looks.
+async fn gauge(health: &Health) -> Result<(), StoreError> {
+    let current = health.current.borrow().clone();
+    for account in current.accounts.keys() {
+        let keys = CrmKeys::new(account);
+        let (held, waiting) = backlog(&health.pool, &keys).await?;
+        let label = account.to_string();
+        set("carnet_stream_events", "account", &label, held);
+        set("carnet_stream_waiting", "account", &label, waiting);
+        set("carnet_dead_letters", "account", &label, dead::count(&health.pool, &keys).await?);
+    }
+    for sync in &current.syncs {
+        let runs = Runs::new(health.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+        let (live, bulk) = runs.waiting().await?;
+        set("carnet_dirty_live", "sync", &sync.spec.name, live);
+        set("carnet_dirty_bulk", "sync", &sync.spec.name, bulk);
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn set(name: &'static str, label: &'static str, value: &str, number: u64) {
+    metrics::gauge!(name, label => value.to_owned()).set(number as f64);
+}

@@ -1,0 +1,3 @@
+//! The admin side: health, metrics, and what people see.
+
+pub mod health;

@@ -1,0 +1,267 @@
+//! The composition root: puts the parts together and runs them until told to stop. `carnet serve`, the demo and the tests
+//! all start here.
+
+mod dispatcher;
+pub mod foundation;
+mod keeper;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use secrecy::SecretString;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    admin::{self, health::Health},
+    config::Settings,
+    queue::door::Door,
+    receive::{self, Doors, Receive},
+    reconcile::Reconciler,
+    store::{current::Current, registry::RegistryError},
+    telemetry,
+    work::{Bell, Tools, Workers},
+};
+
+use foundation::{Foundation, StartError};
+
+/// Which parts of the service this process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// Webhooks and admin.
+    pub web: bool,
+    /// Dispatch, workers, reconcile.
+    pub work: bool,
+}
+
+/// Where HTTP is served.
+pub struct Listeners {
+    /// Webhooks, OAuth callback, connect links; all, when there is no other.
+    pub public: TcpListener,
+    /// The admin side.
+    pub admin: Option<TcpListener>,
+}
+
+/// What was generated on the first start and must be shown once.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Password of the admin pages.
+    pub password: SecretString,
+    /// Bearer token of the API.
+    pub api_token: SecretString,
+    /// Whether either was made just now.
+    pub new: bool,
+}
+
+/// Work in flight may take this long once told to stop; leases outlive it only if the process is killed.
+const STOPS_WITHIN: Duration = Duration::from_secs(9);
+
+/// Runs the service until `stop`.
+pub async fn serve(
+    settings: Settings,
+    listeners: Listeners,
+    roles: Roles,
+    stop: CancellationToken,
+) -> Result<(), StartError> {
+    let foundation = Foundation::open(&settings).await?;
+    serve_on(foundation, settings, listeners, roles, stop, |_| {}).await
+}
+
+/// Runs the service on an opened foundation; `ready` is called once everything is running.
+pub async fn serve_on(
+    mut foundation: Foundation,
+    settings: Settings,
+    listeners: Listeners,
+    roles: Roles,
+    stop: CancellationToken,
+    ready: impl FnOnce(&Credentials),
+) -> Result<(), StartError> {
+    telemetry::metrics();
+    let credentials = credentials(&settings, &foundation).await?;
+    let local = foundation.local.take();
+    // The private Redis stops last: everything else still writes to it while it ends.
+    let redis_stop = CancellationToken::new();
+    let redis = tokio::spawn({
+        let redis_stop = redis_stop.clone();
+        async move {
+            if let Some(local) = local {
+                local.supervise(redis_stop).await;
+            }
+        }
+    });
+    let tasks = TaskTracker::new();
+    let parts = Parts::build(foundation, settings, &credentials).await?;
+    parts.start(&tasks, roles, listeners, &stop);
+    ready(&credentials);
+    tasks.close();
+    stop.cancelled().await;
+    tracing::info!("stopping: no new work, what is in flight is finished");
+    if tokio::time::timeout(STOPS_WITHIN, tasks.wait()).await.is_err() {
+        tracing::warn!("some work did not end in time; its lease will run out");
+    }
+    redis_stop.cancel();
+    redis.await.ok();
+    Ok(())
+}
+
+/// Starts dispatch, workers and reconcile without HTTP, for a command that needs them. Stops with `stop`.
+pub async fn work_in_background(
+    foundation: Foundation,
+    settings: Settings,
+    stop: CancellationToken,
+) -> Result<TaskTracker, StartError> {
+    let credentials = credentials(&settings, &foundation).await?;
+    let tasks = TaskTracker::new();
+    let mut foundation = foundation;
+    if let Some(local) = foundation.local.take() {
+        tasks.spawn(local.supervise(stop.clone()));
+    }
+    Parts::build(foundation, settings, &credentials).await?.start_work(&tasks, &stop);
+    tasks.close();
+    Ok(tasks)
+}
+
+struct Parts {
+    settings: Arc<Settings>,
+    keeper: keeper::Keeper,
+    door: Arc<Door>,
+    current: watch::Receiver<Arc<Current>>,
+    tools: Arc<Tools>,
+    health: Health,
+}
+
+impl Parts {
+    async fn build(foundation: Foundation, settings: Settings, credentials: &Credentials) -> Result<Self, StartError> {
+        let settings = Arc::new(settings);
+        let installation = foundation.installation().clone();
+        let current = foundation.current(installation).await?;
+        let (sender, current) = watch::channel(Arc::new(current));
+        let door = Arc::new(Door::new(foundation.pool.clone()));
+        let guard = Arc::new(foundation.guard);
+        let tools = Arc::new(Tools::build(
+            settings.clone(),
+            foundation.pool.clone(),
+            foundation.registry.clone(),
+            guard.clone(),
+            foundation.highwater,
+            current.clone(),
+        )?);
+        let health = Health {
+            pool: foundation.pool.clone(),
+            door: door.clone(),
+            current: current.clone(),
+            api_token: credentials.api_token.clone(),
+        };
+        let keeper = keeper::Keeper {
+            settings: settings.clone(),
+            pool: foundation.pool,
+            registry: foundation.registry,
+            guard,
+            door: door.clone(),
+            current: sender,
+            found: foundation.found,
+        };
+        Ok(Self { settings, keeper, door, current, tools, health })
+    }
+
+    fn start(self, tasks: &TaskTracker, roles: Roles, listeners: Listeners, stop: &CancellationToken) {
+        let doors = watch_doors(tasks, self.current.clone(), stop.clone());
+        let receive =
+            Receive::new(doors, self.door.clone(), &self.settings.public_url, (&self.settings.tune).into());
+        let admin_routes = admin::health::router(self.health.clone());
+        if roles.web {
+            let public = receive::router(receive);
+            match listeners.admin {
+                Some(listener) => {
+                    tasks.spawn(http(listener, admin_routes, stop.clone()));
+                    tasks.spawn(http(listeners.public, public, stop.clone()));
+                }
+                None => drop(tasks.spawn(http(listeners.public, public.merge(admin_routes), stop.clone()))),
+            }
+        } else {
+            // A worker alone still answers probes.
+            tasks.spawn(http(listeners.public, admin_routes, stop.clone()));
+        }
+        if roles.work {
+            self.start_work(tasks, stop);
+        } else {
+            tasks.spawn(self.keeper.run(stop.clone()));
+        }
+    }
+
+    fn start_work(self, tasks: &TaskTracker, stop: &CancellationToken) {
+        tasks.spawn(self.keeper.run(stop.clone()));
+        let bell = Arc::new(Bell::default());
+        let dispatcher = dispatcher::Dispatcher {
+            settings: self.settings,
+            pool: self.tools.pool.clone(),
+            door: self.door,
+            current: self.current,
+            bell: bell.clone(),
+        };
+        tasks.spawn(dispatcher.run(stop.clone()));
+        tasks.spawn(Workers::new(self.tools.clone(), bell.clone()).run(stop.clone()));
+        tasks.spawn(Reconciler::new(self.tools, bell).run(stop.clone()));
+    }
+}
+
+/// Keeps the door's verifiers in step with the configuration.
+fn watch_doors(
+    tasks: &TaskTracker,
+    mut current: watch::Receiver<Arc<Current>>,
+    stop: CancellationToken,
+) -> watch::Receiver<Arc<Doors>> {
+    let build = |current: &Current| {
+        let crms: Vec<_> = current.crms.iter().map(|c| (**c).clone()).collect();
+        Doors::build(&crms)
+    };
+    let first = build(&current.borrow()).unwrap_or_else(|error| {
+        tracing::error!(%error, "no webhook can be checked; correct the declared state");
+        Doors::NotReady
+    });
+    let (sender, receiver) = watch::channel(Arc::new(first));
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = current.changed() => if changed.is_err() { return },
+            }
+            match build(&current.borrow_and_update()) {
+                Ok(doors) => drop(sender.send_replace(Arc::new(doors))),
+                // What was checked before goes on being checked as before.
+                Err(error) => tracing::error!(%error, "the changed CRMs cannot be used; the earlier ones stay"),
+            }
+        }
+    });
+    receiver
+}
+
+/// Serves until `stop`, then lets requests under way finish.
+async fn http(listener: TcpListener, routes: Router, stop: CancellationToken) {
+    let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "HTTP stopped");
+    }
+}
+
+async fn credentials(settings: &Settings, foundation: &Foundation) -> Result<Credentials, StartError> {
+    let sealer = foundation.registry.sealer().clone();
+    let mut made = Ok((SecretString::default(), SecretString::default(), false));
+    foundation
+        .registry
+        .change(&foundation.installation().id, |registry| {
+            let before = registry.generated.len();
+            let mut value = |set: &Option<SecretString>, name: &str| match set {
+                Some(value) => Ok((value.clone(), false)),
+                None => registry.generated(&sealer, name),
+            };
+            made = value(&settings.admin_password, "admin_password").and_then(|(password, new)| {
+                let (token, also) = value(&settings.api_token, "api_token")?;
+                Ok((password, token, new || also))
+            });
+            registry.generated.len() > before
+        })
+        .await?;
+    let (password, api_token, new) = made.map_err(RegistryError::from)?;
+    Ok(Credentials { password, api_token, new })
+}

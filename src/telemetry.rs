@@ -1,0 +1,31 @@
+//! Logs and metrics of the process. Logs carry codes, counts and stable ids; never names, addresses, numbers, bodies or secrets.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+/// Starts logging to standard error; a second call changes nothing.
+pub fn start_logs(filter: &str, format: LogFormat) {
+    // An unreadable filter must not silence the service.
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logs.try_init().ok(),
+        LogFormat::Json => logs.json().try_init().ok(),
+    };
+}
+
+/// The metrics of the process, rendered for Prometheus.
+pub fn metrics() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        // Another recorder (of a test) may be there already; ours then renders nothing.
+        metrics::set_global_recorder(recorder).ok();
+        handle
+    })
+}
