@@ -5,5 +5,6 @@
 
 pub mod config;
 pub mod contact;
+pub mod crm;
 pub mod google;
 pub mod queue;
