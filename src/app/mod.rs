@@ -90,7 +90,7 @@ pub async fn serve_on(
         }
     });
     let tasks = TaskTracker::new();
-    let parts = Parts::build(foundation, settings, &credentials).await?;
+    let parts = Parts::build(foundation, settings, &credentials, &stop).await?;
     parts.start(&tasks, roles, listeners, &stop);
     ready(&credentials);
     tasks.close();
@@ -116,7 +116,7 @@ pub async fn work_in_background(
     if let Some(local) = foundation.local.take() {
         tasks.spawn(local.supervise(stop.clone()));
     }
-    Parts::build(foundation, settings, &credentials).await?.start_work(&tasks, &stop);
+    Parts::build(foundation, settings, &credentials, &stop).await?.start_work(&tasks, &stop);
     tasks.close();
     Ok(tasks)
 }
@@ -131,7 +131,7 @@ struct Parts {
 }
 
 impl Parts {
-    async fn build(foundation: Foundation, settings: Settings, credentials: &Credentials) -> Result<Self, StartError> {
+    async fn build(foundation: Foundation, settings: Settings, credentials: &Credentials, stop: &CancellationToken) -> Result<Self, StartError> {
         let settings = Arc::new(settings);
         let installation = foundation.installation().clone();
         let current = foundation.current(installation).await?;
@@ -145,6 +145,7 @@ impl Parts {
             guard.clone(),
             foundation.highwater,
             current.clone(),
+            stop.clone(),
         )?);
         let health = Health {
             pool: foundation.pool.clone(),

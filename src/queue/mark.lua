@@ -26,7 +26,11 @@ for _, item in ipairs(list) do
       redis.call('HINCRBY', KEYS[6], run .. ':left', 1)
     end
   end
-  if lane == 'live' then m.tries = 0 end
+  -- Asked for by name: it is compared with Google even if the CRM's state is the one last written.
+  if lane == 'live' then
+    m.tries = 0
+    m.look = true
+  end
   redis.call('HSET', KEYS[4], contact, cjson.encode(m))
   if reading then redis.call('HSET', KEYS[5], contact, reading) else redis.call('HDEL', KEYS[5], contact) end
 end

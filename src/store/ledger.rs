@@ -34,6 +34,8 @@ pub struct Mark {
     pub run: Option<String>,
     /// Waits behind live contacts.
     pub bulk: bool,
+    /// Is compared with Google even if the CRM's state is the one last written.
+    pub look: bool,
     /// Why it still waits, as a code.
     pub why: Option<String>,
 }

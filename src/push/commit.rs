@@ -1,0 +1,194 @@
+//! Writing down what became of a task: link, journal and clean mark in one step.
+
+use crate::{
+    google::{
+        failure::{Class, Failure},
+        person::{Field, Person},
+    },
+    queue::dead::{self, DeadLetter},
+    store::{
+        StoreError,
+        current::SyncSpec,
+        encode,
+        ledger::{Ledger, Mark, Step},
+        now_ms,
+    },
+    work::Tools,
+};
+
+use super::{Deed, Task};
+
+/// Where the tasks of one sync are settled.
+pub struct Context<'a> {
+    /// The sync.
+    pub sync: &'a SyncSpec,
+    /// Its ledger.
+    pub ledger: &'a mut Ledger,
+    /// Settings and clients.
+    pub tools: &'a Tools,
+}
+
+impl Context<'_> {
+    /// Settles steps of this sync.
+    pub async fn settle(&mut self, steps: &[Step]) -> Result<(), StoreError> {
+        self.ledger.settle(&self.sync.id, steps).await
+    }
+
+    /// A task that Google did: what to write down. `after` is the person as Google answered; `None` for a trashed one.
+    pub fn done(&self, task: &Task, after: Option<&Person>) -> Result<Step, StoreError> {
+        let mut step = Step::of(&task.contact);
+        step.generation = Some(task.mark.generation);
+        step.clean = true;
+        step.count = Some(task.count);
+        step.disown.clone_from(&task.disown);
+        step.need = Some(None);
+        if matches!(task.deed, Deed::Create { .. }) {
+            step.intent = Some(None);
+        }
+        step.link = Some(match (&task.link, after) {
+            (Some(link), Some(after)) => {
+                let mut link = link.clone();
+                link.resource.clone_from(&after.resource_name);
+                link.update_time = update_time(after);
+                step.own = Some(after.resource_name.clone());
+                Some(encode("a link", &link)?)
+            }
+            (Some(link), None) => Some(encode("a link", link)?),
+            (None, _) => None,
+        });
+        step.journal = Some(journal_entry(self.sync, task, after)?);
+        metrics::counter!("carnet_contacts_total", "result" => task.count).increment(1);
+        Ok(step)
+    }
+
+    /// A task that failed in a way that concerns its contact alone.
+    pub fn failed(&self, task: &Task, failure: &Failure) -> Result<Step, StoreError> {
+        match failure.class() {
+            Class::Validation => self.dead(task, "rejected_by_google", failure),
+            // Somebody else wrote meanwhile: read and merge again, at once at first.
+            Class::Etag | Class::Gone => Ok(self.again(&task.contact, &task.mark, "changed_meanwhile")),
+            _ => self.retry(task, failure),
+        }
+    }
+
+    /// Later, counted as a try; a dead letter when the tries are used up.
+    fn retry(&self, task: &Task, failure: &Failure) -> Result<Step, StoreError> {
+        if task.mark.tries >= self.tools.settings.tune.retry_attempts {
+            return self.dead(task, "google_keeps_failing", failure);
+        }
+        Ok(self.again(&task.contact, &task.mark, "google_unavailable"))
+    }
+
+    /// A step that puts the contact off, longer with each try.
+    pub fn again(&self, contact: &str, mark: &Mark, why: &'static str) -> Step {
+        let mut step = Step::of(contact);
+        step.generation = Some(mark.generation);
+        step.tries = Some(mark.tries + 1);
+        let wait = crate::work::backoff(&self.tools.settings.tune, mark.tries);
+        step.due = Some(now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        step.why = Some(why);
+        step
+    }
+
+    fn dead(&self, task: &Task, reason: &str, failure: &Failure) -> Result<Step, StoreError> {
+        Ok(self.dead_letter(&task.contact, &task.mark, reason, &failure.to_string(), &answer(failure), &task.reading))
+    }
+
+    /// A step that gives a contact up until it is replayed or changes.
+    pub fn dead_letter(
+        &self,
+        contact: &str,
+        mark: &Mark,
+        reason: &str,
+        sentence: &str,
+        answer: &str,
+        reading: &str,
+    ) -> Step {
+        let time = |ms: i64| jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string();
+        let mut step = Step::of(contact);
+        step.generation = Some(mark.generation);
+        step.clean = true;
+        step.count = Some("dead");
+        step.intent = Some(None);
+        step.dead = Some(dead::fields(&DeadLetter {
+            id: String::new(),
+            contact: contact.to_owned(),
+            sync: self.sync.id.clone(),
+            reason: reason.to_owned(),
+            sentence: sentence.to_owned(),
+            attempts: (mark.tries + 1).to_string(),
+            first: time(mark.first),
+            last: time(now_ms()),
+            payload: reading.to_owned(),
+            answer: answer.to_owned(),
+        }));
+        metrics::counter!("carnet_contacts_total", "result" => "dead").increment(1);
+        tracing::warn!(sync = %self.sync.spec.name, contact, reason, "dead letter: {sentence}");
+        step
+    }
+}
+
+/// Google's own words, for the dead letter only.
+fn answer(failure: &Failure) -> String {
+    match failure {
+        Failure::Invalid { message, per_contact, .. } => {
+            let said: Vec<&str> = std::iter::once(message).chain(per_contact.values()).map(String::as_str).collect();
+            said.join("\n")
+        }
+        Failure::Unreadable { body, .. } => body.text().to_owned(),
+        Failure::ApiDisabled { message } | Failure::Forbidden { message } => message.clone(),
+        _ => String::new(),
+    }
+}
+
+/// When Google says the contact source was last changed.
+pub fn update_time(person: &Person) -> Option<String> {
+    person.metadata.as_ref()?.sources.iter().find(|s| s.kind == "CONTACT")?.update_time.clone()
+}
+
+/// The journal's entry of a write: before and after are the masked fields only.
+pub fn journal_entry(sync: &SyncSpec, task: &Task, after: Option<&Person>) -> Result<Vec<String>, StoreError> {
+    let (mask, before): (Vec<Field>, Option<&Person>) = match &task.deed {
+        Deed::Create { .. } => (Field::ALL.to_vec(), None),
+        Deed::Update { change, before } => (change.mask.iter().copied().collect(), Some(before)),
+        Deed::Trash { before } => (Field::ALL.to_vec(), Some(before)),
+    };
+    let resource = after.map_or_else(|| task.resource().to_owned(), |p| p.resource_name.clone());
+    let op = task.link.as_ref().map(|l| l.op.clone()).unwrap_or_default();
+    let fields = [
+        ("at", now_ms().to_string()),
+        ("sync", sync.id.clone()),
+        ("run", task.mark.run.clone().unwrap_or_default()),
+        ("contact", task.contact.clone()),
+        ("action", task.action.to_owned()),
+        ("reason", task.reason.clone()),
+        ("resource", resource),
+        ("op", op),
+        ("mask", mask.iter().map(|f| f.mask()).collect::<Vec<_>>().join(",")),
+        ("before", masked(before, &mask)?),
+        ("after", masked(after, &mask)?),
+    ];
+    Ok(fields.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect())
+}
+
+fn masked(person: Option<&Person>, mask: &[Field]) -> Result<String, StoreError> {
+    let Some(person) = person else { return Ok(String::new()) };
+    let kept = Person {
+        resource_name: person.resource_name.clone(),
+        names: keep(mask, Field::Names, &person.names),
+        email_addresses: keep(mask, Field::EmailAddresses, &person.email_addresses),
+        phone_numbers: keep(mask, Field::PhoneNumbers, &person.phone_numbers),
+        addresses: keep(mask, Field::Addresses, &person.addresses),
+        organizations: keep(mask, Field::Organizations, &person.organizations),
+        birthdays: keep(mask, Field::Birthdays, &person.birthdays),
+        urls: keep(mask, Field::Urls, &person.urls),
+        memberships: keep(mask, Field::Memberships, &person.memberships),
+        client_data: keep(mask, Field::ClientData, &person.client_data),
+        ..Person::default()
+    };
+    encode("a journal entry", &kept)
+}
+
+fn keep<T: Clone>(mask: &[Field], field: Field, list: &[T]) -> Vec<T> {
+    if mask.contains(&field) { list.to_vec() } else { Vec::new() }
+}

@@ -1,0 +1,32 @@
+//! Writes to Google: batches where they are cheaper, one call after the other, and for creates intent → call → commit.
+//!
+//! Google has no idempotency key. A create is written down as an intent before it leaves; a create that is not certainly *not*
+//! executed stays an intent and is resolved by looking for its stamp in Google's listing (`work::uncertain`), never sent
+//! again blindly. Updates carry an etag and are repeated safely.
+
+mod commit;
+mod creates;
+pub mod intent;
+pub mod label;
+mod task;
+mod updates;
+
+pub use commit::{Context, journal_entry};
+pub use task::{Deed, Task};
+
+use crate::work::{Account, Halt};
+
+/// Does every task; what became of each is settled as soon as it is known. A halt leaves the rest as it was: dirty.
+pub async fn push(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<(), Halt> {
+    let (mut creates, mut updates, mut trash) = (Vec::new(), Vec::new(), Vec::new());
+    for task in tasks {
+        match &task.deed {
+            Deed::Create { .. } => creates.push(task),
+            Deed::Update { .. } => updates.push(task),
+            Deed::Trash { .. } => trash.push(task),
+        }
+    }
+    updates::trash(account, context, trash).await?;
+    updates::update(account, context, updates).await?;
+    creates::create(account, context, creates).await
+}

@@ -1,0 +1,161 @@
+//! Updates and removals. Each update carries the etag of the reading it was merged on, so it is done to that state or not at
+//! all, and repeating the whole look at the contact is always safe.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    google::{
+        call::{Call, MAX_BATCH},
+        failure::{Class, Failure},
+        person::{Field, Person},
+    },
+    store::ledger::Step,
+    work::{Account, Halt, note},
+};
+
+use super::{Context, Deed, Task};
+
+/// Changes contacts: batches of one mask where there are enough, singles for the rest.
+pub async fn update(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<(), Halt> {
+    // One mask holds for a whole batch: only contacts that change the same fields go together.
+    let mut groups: BTreeMap<Vec<Field>, Vec<Task>> = BTreeMap::new();
+    let mut singles = Vec::new();
+    for task in tasks {
+        let mask = match &task.deed {
+            Deed::Update { change, .. } if !task.alone() => change.mask.iter().copied().collect(),
+            _ => {
+                singles.push(task);
+                continue;
+            }
+        };
+        groups.entry(mask).or_default().push(task);
+    }
+    for (mask, mut group) in groups {
+        while !group.is_empty() {
+            let rest = group.split_off(group.len().min(MAX_BATCH));
+            if account.prefers_batches(group.len()) {
+                batch(account, context, &mask, &group).await?;
+            } else {
+                singles.append(&mut group);
+            }
+            group = rest;
+        }
+    }
+    for task in singles {
+        single(account, context, &task).await?;
+    }
+    Ok(())
+}
+
+async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -> Result<(), Halt> {
+    let Deed::Update { change, .. } = &task.deed else { return Ok(()) };
+    let mask: Vec<Field> = change.mask.iter().copied().collect();
+    let token = account.pay(Call::Update).await?;
+    let result = account.tools.people.update(&token, &change.person, &mask).await;
+    match account.heard(Call::Update, &token, result).await {
+        Ok(after) => finished(account, context, &[(task, after)]).await,
+        Err(failure) => give_way(context, task, failure).await,
+    }
+}
+
+async fn batch(
+    account: &mut Account,
+    context: &mut Context<'_>,
+    mask: &[Field],
+    tasks: &[Task],
+) -> Result<(), Halt> {
+    let people: Vec<Person> = tasks.iter().filter_map(body).collect();
+    let token = account.pay(Call::BatchUpdate).await?;
+    let result = account.tools.people.batch_update(&token, &people, mask).await;
+    let results = match account.heard(Call::BatchUpdate, &token, result).await {
+        Ok(results) => results,
+        Err(failure) => return batch_failed(context, tasks, failure).await,
+    };
+    let mut by_resource: BTreeMap<String, Result<Person, Failure>> =
+        results.into_iter().map(|r| (r.requested, r.outcome)).collect();
+    let mut done = Vec::new();
+    let mut steps = Vec::new();
+    for task in tasks {
+        match by_resource.remove(task.resource()) {
+            Some(Ok(after)) => done.push((task, after)),
+            Some(Err(failure)) => steps.push(context.failed(task, &failure)?),
+            // Left out of the answer: whether it was done shows the next reading.
+            None => steps.push(context.again(&task.contact, &task.mark, "no_answer")),
+        }
+    }
+    context.settle(&steps).await?;
+    finished(account, context, &done).await
+}
+
+/// Nothing is known of any contact of a batch that failed, but an update may be repeated: those that Google names are dealt
+/// with, the others are looked at again. When it names none, each goes alone.
+async fn batch_failed(context: &mut Context<'_>, tasks: &[Task], failure: Failure) -> Result<(), Halt> {
+    let named = match &failure {
+        Failure::Invalid { per_contact, .. } => per_contact.clone(),
+        Failure::EtagStale => BTreeMap::new(),
+        _ => return Err(Halt::Failure(failure)),
+    };
+    let mut steps = Vec::new();
+    for task in tasks {
+        let step = match named.get(task.resource()) {
+            Some(why) => {
+                let per_contact = BTreeMap::from([(task.resource().to_owned(), why.clone())]);
+                let own = Failure::Invalid { message: why.clone(), fields: Vec::new(), per_contact };
+                context.failed(task, &own)?
+            }
+            None => {
+                let mut step = Step::of(&task.contact);
+                step.generation = Some(task.mark.generation);
+                step.due = Some(crate::store::now_ms());
+                step.why = Some(if named.is_empty() && failure.class() == Class::Validation { "alone" } else { "again" });
+                step
+            }
+        };
+        steps.push(step);
+    }
+    Ok(context.settle(&steps).await?)
+}
+
+/// Moves contacts to the trash. Only those that we created come here; 404 means that it is done.
+pub async fn trash(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<(), Halt> {
+    for task in tasks {
+        let token = account.pay(Call::Delete).await?;
+        let result = account.tools.people.delete(&token, task.resource()).await;
+        match account.heard(Call::Delete, &token, result).await {
+            Ok(()) | Err(Failure::NotFound) => {
+                context.settle(&[context.done(&task, None)?]).await?;
+                note(account, &[(task.resource().to_owned(), None)]).await?;
+            }
+            Err(failure) => give_way(context, &task, failure).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn finished(account: &Account, context: &mut Context<'_>, done: &[(&Task, Person)]) -> Result<(), Halt> {
+    let steps = done.iter().map(|(task, after)| context.done(task, Some(after))).collect::<Result<Vec<_>, _>>()?;
+    context.settle(&steps).await?;
+    let persons: Vec<_> = done.iter().map(|(_, after)| (after.resource_name.clone(), Some(after))).collect();
+    Ok(note(account, &persons).await?)
+}
+
+/// A failure of a single call: the contact's own, or one that stops the slice.
+pub(super) async fn give_way(context: &mut Context<'_>, task: &Task, failure: Failure) -> Result<(), Halt> {
+    match failure.class() {
+        Class::Validation | Class::Etag | Class::Gone => Ok(context.settle(&[context.failed(task, &failure)?]).await?),
+        // A 500 may be this contact's alone: it steps back, and the slice goes on with others later.
+        Class::Transient if matches!(failure, Failure::Server { .. } | Failure::Lost) => {
+            context.settle(&[context.failed(task, &failure)?]).await?;
+            Err(Halt::Failure(failure))
+        }
+        _ => Err(Halt::Failure(failure)),
+    }
+}
+
+fn body(task: &Task) -> Option<Person> {
+    match &task.deed {
+        Deed::Update { change, .. } => Some(change.person.clone()),
+        _ => None,
+    }
+}
+

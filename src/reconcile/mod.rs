@@ -1,0 +1,128 @@
+//! The slow road: every CRM contact page by page against the links, so that what a webhook missed is repaired. It decides
+//! nothing new: what differs is marked dirty with what the page said, and goes through the same plan and push, behind live
+//! contacts. It removes nothing by absence.
+
+mod preview;
+mod report;
+mod walk;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::declared::Every,
+    store::{
+        StoreError,
+        current::SyncSpec,
+        keys::CrmKeys,
+        now_ms,
+        runs::{Run, RunState, Runs},
+        seal::random_text,
+    },
+    work::{Bell, Tools, backoff},
+};
+
+pub use preview::{Plan, PreviewError, preview};
+pub use report::report;
+
+/// Starts runs when they are due or asked for, and takes up those that were interrupted.
+#[derive(Clone)]
+pub struct Reconciler {
+    tools: Arc<Tools>,
+    bell: Arc<Bell>,
+    busy: Arc<Mutex<HashSet<String>>>,
+    resting: Arc<Mutex<HashMap<String, (Instant, u64)>>>,
+}
+
+impl Reconciler {
+    /// None running yet.
+    pub fn new(tools: Arc<Tools>, bell: Arc<Bell>) -> Self {
+        Self { tools, bell, busy: Arc::default(), resting: Arc::default() }
+    }
+
+    /// Runs until `stop`; runs in progress stop at their page and are taken up later.
+    pub async fn run(self, stop: CancellationToken) {
+        let runs = TaskTracker::new();
+        let mut sweep = tokio::time::interval(self.tools.settings.tune.sweep);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = sweep.tick() => {}
+            }
+            for sync in self.tools.now().syncs.clone() {
+                if self.is_resting(&sync.id) || !lock(&self.busy).insert(sync.id.clone()) {
+                    continue;
+                }
+                runs.spawn(self.clone().look(sync, stop.clone()));
+            }
+        }
+        runs.close();
+        runs.wait().await;
+    }
+
+    async fn look(self, sync: Arc<SyncSpec>, stop: CancellationToken) {
+        if let Err(error) = self.advance(&sync, &stop).await {
+            let tries = lock(&self.resting).get(&sync.id).map_or(0, |(_, tries)| tries + 1);
+            let wait = backoff(&self.tools.settings.tune, tries);
+            tracing::warn!(sync = %sync.spec.name, reason = %error, "the reconcile rests");
+            lock(&self.resting).insert(sync.id.clone(), (Instant::now() + wait, tries));
+        } else {
+            lock(&self.resting).remove(&sync.id);
+        }
+        lock(&self.busy).remove(&sync.id);
+    }
+
+    fn is_resting(&self, sync: &str) -> bool {
+        lock(&self.resting).get(sync).is_some_and(|(until, _)| *until > Instant::now())
+    }
+
+    /// Takes up the run in progress, or begins one that is due.
+    async fn advance(&self, sync: &Arc<SyncSpec>, stop: &CancellationToken) -> Result<(), walk::Interrupted> {
+        let Some(google) = &sync.google else { return Ok(()) };
+        let keys = CrmKeys::new(&sync.account.key);
+        let runs = Runs::new(self.tools.pool.clone(), keys, &sync.id);
+        let run = match runs.current().await? {
+            Some(run) if !run.is_over() => run,
+            _ => match self.due(sync, &runs).await? {
+                Some(why) => {
+                    let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
+                    let run = Run::begin(id, &why, RunState::Counting);
+                    runs.begin(&run).await?;
+                    tracing::info!(sync = %sync.spec.name, run = %run.id, %why, "reconcile begins");
+                    run
+                }
+                None => return Ok(()),
+            },
+        };
+        if sync.account.is_limited() {
+            let said = "limited mode: without access to the CRM nothing can be reconciled".to_owned();
+            runs.finish(run, RunState::Failed, Some(said)).await?;
+            return Ok(());
+        }
+        let ring = || self.bell.ring(&google.subject, Instant::now());
+        walk::Walk::new(&self.tools, sync, runs, stop).go(run, &ring).await
+    }
+
+    async fn due(&self, sync: &SyncSpec, runs: &Runs) -> Result<Option<String>, StoreError> {
+        if let Some(why) = runs.wanted().await? {
+            return Ok(Some(why));
+        }
+        let Every::Interval(interval) = sync.spec.every else { return Ok(None) };
+        if sync.account.is_limited() || runs.paused().await?.is_some() {
+            return Ok(None);
+        }
+        let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        let due = runs.last_run().await?.is_none_or(|last| now_ms().saturating_sub(last) >= interval);
+        Ok(due.then(|| "timer".to_owned()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,269 @@
+//! One run, from its cursor on: count the CRM's contacts if that was never done, read them against the links, wait until
+//! everything marked is worked off. The cursor and what a page marked are one write, so it resumes at the page.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::AsyncCommands;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    contact::Contact,
+    crm::highlevel::{
+        client::Access,
+        failure::CrmFailure,
+        page::{Cursor, Page},
+    },
+    plan::{
+        desired::desired,
+        filter::passes,
+        link::{Link, LinkState},
+        triage::{Triage, triage},
+    },
+    queue::dispatch::{Marking, mark},
+    store::{
+        StoreError,
+        census::Census,
+        current::SyncSpec,
+        encode,
+        keys::{CrmKeys, GoogleKeys},
+        lease::Lease,
+        ledger::LedgerView,
+        runs::{Run, RunState, Runs},
+    },
+    work::{CrmAccessFailure, Tools, identifiers},
+};
+
+/// Why a run stands still for now; it is taken up later.
+#[derive(Debug, thiserror::Error)]
+pub enum Interrupted {
+    /// Redis, or another process has the run.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The CRM.
+    #[error(transparent)]
+    Crm(#[from] CrmFailure),
+    /// No token for the CRM.
+    #[error(transparent)]
+    Access(#[from] CrmAccessFailure),
+}
+
+/// How often a run that waits for the writes looks whether they are done.
+const LOOK: Duration = Duration::from_millis(250);
+
+pub(super) struct Walk<'a> {
+    tools: &'a Tools,
+    sync: &'a Arc<SyncSpec>,
+    runs: Runs,
+    keys: CrmKeys,
+    stop: &'a CancellationToken,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(tools: &'a Tools, sync: &'a Arc<SyncSpec>, runs: Runs, stop: &'a CancellationToken) -> Self {
+        Self { tools, sync, runs, keys: CrmKeys::new(&sync.account.key), stop }
+    }
+
+    /// Goes on until the run is over, interrupted, or told to stop.
+    pub async fn go(&self, mut run: Run, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
+        let (key, fence) = (self.keys.run_lease(&self.sync.id), self.keys.run_fence(&self.sync.id));
+        let (pool, length) = (&self.tools.pool, self.tools.settings.tune.lease);
+        let Some(mut lease) = Lease::claim(pool, key, fence, &self.tools.holder, length).await? else { return Ok(()) };
+        let ended = self.steps(&mut run, &mut lease, ring).await;
+        lease.release().await?;
+        match ended {
+            Ok(()) => Ok(()),
+            // The list goes in circles: reading on would never end.
+            Err(Interrupted::Crm(failure @ CrmFailure::Stuck)) => {
+                self.runs.finish(run, RunState::Failed, Some(failure.to_string())).await?;
+                Ok(())
+            }
+            Err(interrupted) => {
+                if !matches!(interrupted, Interrupted::Store(_)) {
+                    run.error = Some(interrupted.to_string());
+                    self.runs.save(&run).await?;
+                }
+                Err(interrupted)
+            }
+        }
+    }
+
+    async fn steps(
+        &self,
+        run: &mut Run,
+        lease: &mut Lease,
+        ring: &(dyn Fn() + Send + Sync),
+    ) -> Result<(), Interrupted> {
+        if run.state == RunState::Counting {
+            self.ask_for_listing().await?;
+            ring();
+            if !Census::new(self.tools.pool.clone(), self.keys.clone()).is_complete().await? {
+                self.count(run, lease).await?;
+            }
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            run.state = RunState::Reading;
+            (run.cursor, run.seen) = (None, 0);
+            self.runs.save(run).await?;
+        }
+        if run.state == RunState::Reading {
+            self.read(run, lease, ring).await?;
+        }
+        if run.state == RunState::Writing {
+            self.wait(run, lease, ring).await?;
+        }
+        Ok(())
+    }
+
+    /// The worker that next has the Google account brings its listing up to date and folds twins.
+    async fn ask_for_listing(&self) -> Result<(), StoreError> {
+        let Some(google) = &self.sync.google else { return Ok(()) };
+        let _: () = self.tools.pool.get().await?.hset(GoogleKeys::new(&google.subject).state(), "refresh", 1).await?;
+        Ok(())
+    }
+
+    async fn count(&self, run: &mut Run, lease: &mut Lease) -> Result<(), Interrupted> {
+        let census = Census::new(self.tools.pool.clone(), self.keys.clone());
+        while !self.stop.is_cancelled() {
+            let page = self.page(run, lease).await?;
+            let noted: Vec<_> =
+                page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
+            census.note(&noted).await?;
+            run.seen += noted.len() as u64;
+            if !advance(run, &page) {
+                return Ok(census.set_complete().await?);
+            }
+            self.runs.save(run).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, run: &mut Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
+        let census = Census::new(self.tools.pool.clone(), self.keys.clone());
+        while !self.stop.is_cancelled() {
+            self.hold_back(run, lease).await?;
+            let page = self.page(run, lease).await?;
+            let noted: Vec<_> =
+                page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
+            census.note(&noted).await?;
+            let marked = self.differing(run, &page).await?;
+            run.unreadable += page.skipped.len() as u64;
+            run.marked += marked.len() as u64;
+            let more = advance(run, &page);
+            if !more {
+                run.state = RunState::Writing;
+            }
+            let body = encode("a run", run)?;
+            let marking =
+                Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &marked, run_body: Some(&body) };
+            mark(&self.tools.pool, &self.keys, marking).await?;
+            ring();
+            if !more {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The contacts of a page that a worker must look at, with what the page says of them.
+    async fn differing(&self, run: &mut Run, page: &Page) -> Result<Vec<(String, Option<String>)>, StoreError> {
+        let Some(google) = &self.sync.google else { return Ok(Vec::new()) };
+        let view = LedgerView::new(self.tools.pool.clone(), &self.sync.account.key, &google.subject);
+        let ids: Vec<String> = page.contacts.iter().map(|c| c.id.clone()).collect();
+        let links = view.links::<Link>(&ids).await?;
+        let mut marked = Vec::new();
+        for (contact, link) in page.contacts.iter().zip(links) {
+            run.seen += 1;
+            match differs(self.sync, contact, link.as_ref()) {
+                Differs::No => run.unchanged += 1,
+                Differs::Outside => run.outside += 1,
+                Differs::Yes => marked.push((contact.id.clone(), Some(encode("a reading", contact)?))),
+            }
+        }
+        Ok(marked)
+    }
+
+    async fn page(&self, run: &mut Run, lease: &mut Lease) -> Result<Page, Interrupted> {
+        let cursor: Option<Cursor> = run.cursor.clone().and_then(|c| serde_json::from_value(c).ok());
+        loop {
+            lease.ensure(self.tools.settings.tune.crm_timeout).await?;
+            let token = self.tools.crm_token(&self.sync.account).await?;
+            let account = &self.sync.account;
+            let access = Access { account: &account.key, token: &token, region: &account.region };
+            match self.tools.highlevel.page(access, cursor.as_ref(), self.tools.settings.tune.crm_page).await {
+                // Asked to slow down: the page is read a little later.
+                Err(CrmFailure::RateLimited { retry_after }) if retry_after < lease.remaining() => {
+                    tokio::select! {
+                        () = self.stop.cancelled() => return Err(CrmFailure::RateLimited { retry_after }.into()),
+                        () = tokio::time::sleep(retry_after) => {}
+                    }
+                }
+                page => return Ok(page?),
+            }
+        }
+    }
+
+    /// Does not read far ahead of what is written.
+    async fn hold_back(&self, run: &Run, lease: &mut Lease) -> Result<(), Interrupted> {
+        let most = i64::try_from(self.tools.settings.tune.backlog_max).unwrap_or(i64::MAX);
+        while !self.stop.is_cancelled() && self.left(run).await? > most {
+            lease.ensure(LOOK * 4).await?;
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, run: &Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
+        while self.left(run).await? > 0 {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            lease.ensure(LOOK * 4).await?;
+            tokio::time::sleep(LOOK).await;
+        }
+        ring();
+        let mut run = run.clone();
+        run.twins = self.twins().await?;
+        let done = self.runs.finish(run, RunState::Done, None).await?;
+        tracing::info!(sync = %self.sync.spec.name, run = %done.id, seen = done.seen, marked = done.marked, counts = ?done.counts, "reconcile done");
+        Ok(())
+    }
+
+    async fn left(&self, run: &Run) -> Result<i64, StoreError> {
+        Ok(self.runs.counts(&run.id).await?.get("left").copied().unwrap_or(0))
+    }
+
+    async fn twins(&self) -> Result<u64, StoreError> {
+        let Some(google) = &self.sync.google else { return Ok(0) };
+        let twins: Option<u64> =
+            self.tools.pool.get().await?.hget(GoogleKeys::new(&google.subject).state(), "twins").await?;
+        Ok(twins.unwrap_or(0))
+    }
+}
+
+pub(super) enum Differs {
+    No,
+    Outside,
+    Yes,
+}
+
+/// Whether a worker must look at a contact.
+pub(super) fn differs(sync: &SyncSpec, contact: &Contact, link: Option<&Link>) -> Differs {
+    let held = link.is_some_and(|l| l.state == LinkState::Live && l.holders.contains_key(&sync.id));
+    if passes(&sync.spec, contact).is_err() {
+        return if held { Differs::Yes } else { Differs::Outside };
+    }
+    let digest = desired(contact, &sync.account.region).digest();
+    match triage(link, &digest, contact.version, &sync.id) {
+        Triage::Look => Differs::Yes,
+        Triage::Unchanged | Triage::Older | Triage::Refused => Differs::No,
+    }
+}
+
+/// Moves the run to the next page; whether there is one.
+fn advance(run: &mut Run, page: &Page) -> bool {
+    run.total = page.total.or(run.total);
+    run.error = None;
+    run.cursor = page.next.as_ref().and_then(|cursor| serde_json::to_value(cursor).ok());
+    run.cursor.is_some()
+}

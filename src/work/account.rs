@@ -1,0 +1,217 @@
+//! A Google account in a worker's hands: every call is paid for, inside the lease, with a token; what Google answers teaches
+//! the budget. Mutating calls are sequential because only the holder makes any.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use redis::AsyncCommands;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    google::{
+        budget::{Budget, Limits},
+        call::Call,
+        failure::{Class, Failure},
+        people::{ListCursor, ListPage},
+    },
+    store::{
+        StoreError,
+        current::GoogleAccount,
+        decode, encode,
+        keys::GoogleKeys,
+        lease::Lease,
+        now_ms,
+        pool::Pool,
+    },
+};
+
+use super::{AccessFailure, Tools};
+
+/// The longest a worker sits and waits for the budget; beyond it the account is let go and taken again later.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Why work on the account stops here.
+#[derive(Debug, thiserror::Error)]
+pub enum Halt {
+    /// The call failed; see its class.
+    #[error("{0}")]
+    Failure(Failure),
+    /// The budget wants a longer wait than a worker sits out.
+    #[error("Google's quota: next call in {} s", .0.as_secs())]
+    NotNow(Duration),
+    /// Redis, or the lease is lost.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No access token.
+    #[error(transparent)]
+    Access(#[from] AccessFailure),
+}
+
+/// Why an account is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PauseWhy {
+    /// Google no longer lets us in.
+    Access,
+    /// The account holds as many contacts as Google allows.
+    Full,
+}
+
+/// A pause of a Google account; it keeps collecting dirty contacts meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Why.
+    pub why: PauseWhy,
+    /// In words, with what to do.
+    pub sentence: String,
+    /// Try again by itself then (ms).
+    pub until: i64,
+    /// Digest of the refused refresh token: a new one ends the pause.
+    pub token: String,
+}
+
+/// The account, claimed.
+pub struct Account {
+    /// Which.
+    pub google: Arc<GoogleAccount>,
+    /// The lease.
+    pub lease: Lease,
+    /// Tools.
+    pub tools: Arc<Tools>,
+    budget: Budget,
+    /// When the listing was last brought up to date in this slice.
+    pub listed: Option<Instant>,
+}
+
+impl Account {
+    /// Claims the account; `None` while another worker has it or it is paused.
+    pub async fn claim(tools: &Arc<Tools>, google: &Arc<GoogleAccount>) -> Result<Option<Self>, StoreError> {
+        if pause_of(&tools.pool, google).await?.is_some() {
+            return Ok(None);
+        }
+        let keys = GoogleKeys::new(&google.subject);
+        let length = tools.settings.tune.lease;
+        let Some(lease) = Lease::claim(&tools.pool, keys.lease(), keys.fence(), &tools.holder, length).await? else {
+            return Ok(None);
+        };
+        let limits = Limits::of(&tools.settings.tune);
+        let stored: Option<String> = tools.pool.get().await?.hget(keys.state(), "budget").await?;
+        let budget = match stored {
+            Some(text) => decode::<Budget>("a budget", &text).map_or_else(|_| Budget::new(&limits), |b| b.resumed(&limits)),
+            None => Budget::new(&limits),
+        };
+        Ok(Some(Self { google: google.clone(), lease, tools: tools.clone(), budget, listed: None }))
+    }
+
+    /// Gives the account back, with its budget for the next worker.
+    pub async fn release(self) -> Result<(), StoreError> {
+        let budget = encode("a budget", &self.budget)?;
+        let key = GoogleKeys::new(&self.google.subject).state();
+        let _: () = self.tools.pool.get().await?.hset(key, "budget", budget).await?;
+        self.lease.release().await
+    }
+
+    /// The subject.
+    pub fn subject(&self) -> &str {
+        &self.google.subject
+    }
+
+    /// Whether `contacts` are better written as a batch now.
+    pub fn prefers_batches(&self, contacts: usize) -> bool {
+        self.budget.prefers_batches(contacts, Timestamp::now())
+    }
+
+    /// How long the budget wants to wait before a call.
+    pub fn delay(&self, call: Call) -> Duration {
+        self.budget.delay_for(&call.cost(), Timestamp::now())
+    }
+
+    /// Waits for the budget and makes sure of the lease, then answers the token to call with. A call must follow at once:
+    /// it leaves while the remaining lease is longer than its timeout.
+    pub async fn pay(&mut self, call: Call) -> Result<SecretString, Halt> {
+        let need = self.tools.settings.tune.google_timeout + Duration::from_millis(500);
+        let delay = self.delay(call);
+        if self.tools.stop.is_cancelled() {
+            return Err(Halt::NotNow(Duration::ZERO));
+        }
+        if delay > PATIENCE {
+            return Err(Halt::NotNow(delay));
+        }
+        if !delay.is_zero() {
+            self.lease.ensure(delay + need).await?;
+            tokio::time::sleep(delay).await;
+        }
+        let token = self.tools.google_token(&self.google).await?;
+        self.lease.ensure(need).await?;
+        self.budget.spend(&call.cost(), Timestamp::now());
+        metrics::counter!("carnet_google_calls_total", "call" => format!("{call:?}")).increment(1);
+        Ok(token)
+    }
+
+    /// Takes note of how a call ended.
+    pub async fn heard<T>(&mut self, call: Call, token: &SecretString, result: Result<T, Failure>) -> Result<T, Failure> {
+        match &result {
+            Ok(_) => self.budget.on_success(&call.cost(), Timestamp::now()),
+            Err(Failure::Quota { kind, retry_after }) => self.budget.on_quota(*kind, *retry_after, Timestamp::now()),
+            Err(Failure::Unauthorised) => self.tools.access_tokens.invalidate(&self.google.subject, token).await,
+            Err(_) => {}
+        }
+        if let Err(failure) = &result {
+            metrics::counter!("carnet_google_failures_total", "class" => format!("{:?}", failure.class())).increment(1);
+        }
+        result
+    }
+
+    /// One page of a listing.
+    pub async fn list(&mut self, cursor: &ListCursor) -> Result<ListPage, Halt> {
+        let call = cursor.call();
+        let token = self.pay(call).await?;
+        let result = self.tools.people.list(&token, cursor).await;
+        self.heard(call, &token, result).await.map_err(Halt::Failure)
+    }
+
+    /// Pauses the account if this halt is one that waiting does not mend. Answers how long to leave the account alone.
+    pub async fn pause_for(&self, halt: &Halt) -> Result<Option<Pause>, StoreError> {
+        let why = match halt {
+            Halt::Failure(failure) => match failure.class() {
+                // A 401 is answered by one refresh; the next call shows whether that helped.
+                Class::Authorisation if *failure != Failure::Unauthorised => PauseWhy::Access,
+                Class::Full => PauseWhy::Full,
+                _ => return Ok(None),
+            },
+            Halt::Access(AccessFailure::Oauth(crate::google::OauthFailure::Unavailable)) => return Ok(None),
+            Halt::Access(_) => PauseWhy::Access,
+            Halt::NotNow(_) | Halt::Store(_) => return Ok(None),
+        };
+        let pause = Pause { why, sentence: halt.to_string(), until: now_ms() + PAUSES_MS, token: digest(&self.google) };
+        let key = GoogleKeys::new(&self.google.subject).state();
+        let _: () = self.tools.pool.get().await?.hset(key, "pause", encode("a pause", &pause)?).await?;
+        tracing::error!(google = %self.google.name, reason = %pause.sentence, "Google account paused; its contacts wait");
+        Ok(Some(pause))
+    }
+}
+
+/// A paused account is tried once an hour all the same: somebody may have mended it on Google's side.
+const PAUSES_MS: i64 = 3_600_000;
+
+/// The pause that holds for this account now, if any. A new connection ends it.
+pub async fn pause_of(pool: &Pool, google: &GoogleAccount) -> Result<Option<Pause>, StoreError> {
+    let held: Option<String> = pool.get().await?.hget(GoogleKeys::new(&google.subject).state(), "pause").await?;
+    let Some(pause) = held.map(|text| decode::<Pause>("a pause", &text)).transpose()? else { return Ok(None) };
+    Ok((pause.token == digest(google) && pause.until > now_ms()).then_some(pause))
+}
+
+/// Ends a pause.
+pub async fn resume(pool: &Pool, subject: &str) -> Result<(), StoreError> {
+    let _: () = pool.get().await?.hdel(GoogleKeys::new(subject).state(), "pause").await?;
+    Ok(())
+}
+
+fn digest(google: &GoogleAccount) -> String {
+    hex::encode(&Sha256::digest(google.refresh.expose_secret().as_bytes())[..8])
+}

@@ -1,0 +1,193 @@
+//! What the CRM says of dirty contacts now. With credentials the CRM is asked (many at once by a search page, each by itself
+//! where that is not enough); without, the bodies of the events are folded.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::{
+    contact::Contact,
+    crm::highlevel::{
+        client::{Access, Reading},
+        failure::CrmFailure,
+        oauth::TokenFailure,
+    },
+    store::{StoreError, current::SyncSpec, decode, ledger::Mark, runs::Runs},
+};
+
+use super::{CrmAccessFailure, Tools};
+
+mod limited;
+
+/// What is known of one dirty contact.
+#[derive(Debug)]
+pub enum State {
+    /// Its current state in the CRM.
+    There(Box<Contact>),
+    /// The CRM has no such contact.
+    Gone,
+    /// Look again after this time.
+    Later {
+        /// From now.
+        after: Duration,
+        /// As a code.
+        why: &'static str,
+        /// The reading was older than the event.
+        stale: bool,
+        /// It counts as a try of this contact.
+        counts: bool,
+    },
+    /// It cannot be read as it is.
+    Unreadable(String),
+}
+
+/// From this many on, a search page is tried before single reads.
+const MANY: usize = 20;
+/// A CRM that refuses us is asked again after this time.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
+/// A reading that is older than its event is repeated at most this often, then believed.
+const STALE_READINGS: u64 = 2;
+
+/// Gathers the state of each contact, in the order given.
+pub async fn gather(tools: &Tools, sync: &SyncSpec, runs: &Runs, due: &[(String, Mark)]) -> Result<Vec<State>, StoreError> {
+    if sync.account.is_limited() {
+        return limited::gather(tools, sync, due).await;
+    }
+    let contacts: Vec<String> = due.iter().map(|(contact, _)| contact.clone()).collect();
+    let mut known = readings(runs, &contacts, due, tools.settings.tune.stale_read).await?;
+    let token = match tools.crm_token(&sync.account).await {
+        Ok(token) => token,
+        Err(failure) => return Ok(without_token(&failure, due, known)),
+    };
+    let asked = Asked { tools, sync, token: &token };
+    let missing: Vec<&(String, Mark)> = due.iter().filter(|(c, _)| !known.contains_key(c)).collect();
+    if missing.len() >= MANY {
+        asked.search(&missing, &mut known).await;
+    }
+    let mut states = Vec::with_capacity(due.len());
+    let mut halted: Option<State> = None;
+    for (contact, mark) in due {
+        states.push(match (known.remove(contact), &halted) {
+            (Some(state), _) => state,
+            // The CRM account as a whole refuses: the others are not tried one by one.
+            (None, Some(State::Later { after, why, .. })) => later(*after, why),
+            (None, _) => {
+                let (state, halt) = asked.read(contact, mark).await;
+                if halt && let State::Later { after, why, .. } = &state {
+                    halted = Some(later(*after, why));
+                }
+                state
+            }
+        });
+    }
+    Ok(states)
+}
+
+/// What a reconcile's page said, where no event is newer.
+async fn readings(
+    runs: &Runs,
+    contacts: &[String],
+    due: &[(String, Mark)],
+    stale: Duration,
+) -> Result<HashMap<String, State>, StoreError> {
+    let mut known = HashMap::new();
+    for ((contact, mark), reading) in due.iter().zip(runs.readings(contacts).await?) {
+        let Some(text) = reading else { continue };
+        let reading: Contact = decode("a reading", &text)?;
+        if mark.at == 0 || is_fresh(&reading, mark.at, stale) {
+            known.insert(contact.clone(), State::There(Box::new(reading)));
+        }
+    }
+    Ok(known)
+}
+
+fn without_token(
+    failure: &CrmAccessFailure,
+    due: &[(String, Mark)],
+    mut known: HashMap<String, State>,
+) -> Vec<State> {
+    tracing::error!(reason = %failure, "no token for the CRM account; its contacts wait");
+    let after = match failure {
+        CrmAccessFailure::Token(TokenFailure::Crm(CrmFailure::RateLimited { retry_after })) => *retry_after,
+        _ => REFUSED_FOR,
+    };
+    due.iter().map(|(contact, _)| known.remove(contact).unwrap_or_else(|| later(after, "crm_access"))).collect()
+}
+
+fn later(after: Duration, why: &'static str) -> State {
+    State::Later { after, why, stale: false, counts: false }
+}
+
+fn is_fresh(contact: &Contact, event_at: i64, stale: Duration) -> bool {
+    let slack = i64::try_from(stale.as_millis()).unwrap_or(i64::MAX);
+    contact.version.is_none_or(|version| version.as_millisecond() >= event_at - slack)
+}
+
+struct Asked<'a> {
+    tools: &'a Tools,
+    sync: &'a SyncSpec,
+    token: &'a SecretString,
+}
+
+impl Asked<'_> {
+    fn access(&self) -> Access<'_> {
+        Access { account: &self.sync.account.key, token: self.token, region: &self.sync.account.region }
+    }
+
+    /// Reads recently changed contacts page by page. A page alone neither deletes nor revives, and its index lags: only
+    /// what is at least as new as the event is taken from it.
+    async fn search(&self, missing: &[&(String, Mark)], known: &mut HashMap<String, State>) {
+        let tune = &self.tools.settings.tune;
+        let newest_wanted: HashMap<&str, i64> =
+            missing.iter().map(|(c, m)| (c.as_str(), if m.at > 0 { m.at } else { m.first })).collect();
+        let Some(oldest) = newest_wanted.values().min() else { return };
+        let slack = i64::try_from(tune.stale_read.as_millis()).unwrap_or(0);
+        let since = Timestamp::from_millisecond(oldest - slack).unwrap_or(Timestamp::UNIX_EPOCH);
+        let page_size = usize::try_from(tune.crm_page).unwrap_or(100).max(1);
+        let mut cursor = None;
+        for _ in 0..missing.len() / page_size + 2 {
+            let page = self.tools.highlevel.recent(self.access(), since, cursor.as_ref(), tune.crm_page).await;
+            // Whatever goes wrong here is met again, and handled, by the single reads.
+            let Ok(page) = page else { return };
+            for contact in page.contacts {
+                let wanted = newest_wanted.get(contact.id.as_str());
+                if wanted.is_some_and(|at| contact.version.is_some() && is_fresh(&contact, *at, tune.stale_read)) {
+                    known.insert(contact.id.clone(), State::There(Box::new(contact)));
+                }
+            }
+            match page.next {
+                Some(next) if known.len() < missing.len() => cursor = Some(next),
+                _ => return,
+            }
+        }
+    }
+
+    /// Reads one contact. The second answer: whether the whole CRM account is in trouble.
+    async fn read(&self, contact: &str, mark: &Mark) -> (State, bool) {
+        let tune = &self.tools.settings.tune;
+        let failure = match self.tools.highlevel.contact(self.access(), contact).await {
+            Ok(Reading::Gone) => return (State::Gone, false),
+            Ok(Reading::Found(found)) => {
+                let stale = mark.at > 0 && !is_fresh(&found, mark.at, tune.stale_read);
+                if !stale || mark.stale >= STALE_READINGS {
+                    return (State::There(found), false);
+                }
+                let after = tune.retry_base * 2u32.saturating_pow(u32::try_from(mark.stale).unwrap_or(8));
+                return (State::Later { after, why: "stale_reading", stale: true, counts: false }, false);
+            }
+            Err(failure) => failure,
+        };
+        match failure {
+            CrmFailure::Unauthorised | CrmFailure::Forbidden { .. } => {
+                tracing::error!(reason = %failure, "the CRM account cannot be read; its contacts wait");
+                (later(REFUSED_FOR, "crm_access"), true)
+            }
+            CrmFailure::RateLimited { retry_after } => (later(retry_after, "crm_rate"), true),
+            CrmFailure::Invalid { .. } | CrmFailure::Unreadable(_) => (State::Unreadable(failure.to_string()), false),
+            CrmFailure::Transient { .. } | CrmFailure::Stuck => {
+                (State::Later { after: Duration::ZERO, why: "crm_unavailable", stale: false, counts: true }, false)
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Limited mode: the CRM cannot be asked, so what is known is what the events said, folded in the order of the stream.
+
+use redis::AsyncCommands;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    contact::Contact,
+    crm::payload,
+    store::{StoreError, current::SyncSpec, decode, encode, keys::CrmKeys, ledger::Mark},
+    work::Tools,
+};
+
+use super::State;
+
+/// What the events so far add up to.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Held {
+    /// Events folded in so far; two workers that fold the same ones do not fold them twice.
+    folded: u64,
+    gone: bool,
+    contact: Contact,
+    /// Why the last body could not be read, if so.
+    unreadable: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    says: String,
+    body: String,
+}
+
+const FOLD: &str = "
+local held = redis.call('HGET', KEYS[2], ARGV[1])
+local folded = held and cjson.decode(held).folded or 0
+if folded ~= tonumber(ARGV[2]) then return 0 end
+local text = redis.call('HGET', KEYS[1], ARGV[1])
+local left, done = {}, tonumber(ARGV[3])
+for i, event in ipairs(text and cjson.decode(text) or {}) do if i > done then left[#left + 1] = event end end
+if #left == 0 then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(left)) end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
+return 1";
+
+pub(super) async fn gather(tools: &Tools, sync: &SyncSpec, due: &[(String, Mark)]) -> Result<Vec<State>, StoreError> {
+    let keys = CrmKeys::new(&sync.account.key);
+    let contacts: Vec<&str> = due.iter().map(|(contact, _)| contact.as_str()).collect();
+    let mut connection = tools.pool.get().await?;
+    let bodies: Vec<Option<String>> = connection.hmget(keys.bodies(), &contacts).await?;
+    let held: Vec<Option<String>> = connection.hmget(keys.held(), &contacts).await?;
+    let mut states = Vec::with_capacity(due.len());
+    for ((contact, bodies), held) in contacts.iter().zip(bodies).zip(held) {
+        let before: Held = held.map_or_else(|| Ok(Held::default()), |text| decode("a held contact", &text))?;
+        let known = before.folded > 0 || bodies.is_some();
+        let events: Vec<Event> = bodies.map_or_else(|| Ok(Vec::new()), |text| decode("event bodies", &text))?;
+        let after = fold(sync, contact, before.clone(), &events);
+        if !events.is_empty() {
+            let _: i64 = redis::Script::new(FOLD)
+                .key(keys.bodies())
+                .key(keys.held())
+                .arg(contact)
+                .arg(before.folded)
+                .arg(events.len())
+                .arg(encode("a held contact", &after)?)
+                .invoke_async(&mut connection)
+                .await?;
+        }
+        states.push(match after {
+            // Nothing was ever said of it (a replay after the data were forgotten).
+            _ if !known => State::Gone,
+            Held { unreadable: Some(why), .. } => State::Unreadable(why),
+            Held { gone: true, .. } => State::Gone,
+            Held { contact, .. } => State::There(Box::new(contact)),
+        });
+    }
+    Ok(states)
+}
+
+fn fold(sync: &SyncSpec, contact: &str, mut held: Held, events: &[Event]) -> Held {
+    for event in events {
+        held.folded += 1;
+        held.unreadable = None;
+        if event.says == "deleted" {
+            held = Held { folded: held.folded, gone: true, ..Held::default() };
+            continue;
+        }
+        match payload::contact_of(&sync.account.crm, &sync.account.region, event.body.as_bytes()) {
+            Ok(mut newer) => {
+                newer.id = contact.to_owned();
+                // Arrival order counts here: it is the only order there is.
+                held.contact = if held.gone { newer } else { payload::fold(std::mem::take(&mut held.contact), newer) };
+                held.contact.id = contact.to_owned();
+                held.contact.partial = true;
+                held.contact.version = None;
+                held.gone = false;
+            }
+            Err(why) => held.unreadable = Some(why.to_string()),
+        }
+    }
+    held
+}

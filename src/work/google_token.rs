@@ -1,0 +1,64 @@
+//! A Google access token for an account, refreshed when needed.
+
+use secrecy::SecretString;
+
+use crate::{
+    google::{OauthFailure, oauth::{OauthApp, Refreshed}},
+    store::current::GoogleAccount,
+};
+
+use super::Tools;
+
+/// Why there is no access token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessFailure {
+    /// No OAuth app is configured.
+    #[error("no Google OAuth app is configured; set CARNET_GOOGLE_CLIENT_ID and CARNET_GOOGLE_CLIENT_SECRET")]
+    NoApp,
+    /// Google refused or did not answer.
+    #[error(transparent)]
+    Oauth(#[from] OauthFailure),
+}
+
+impl Tools {
+    /// The OAuth app of this account: its own, or the service's.
+    pub fn google_app(&self, own: Option<&(String, SecretString)>) -> Result<OauthApp, AccessFailure> {
+        let service = || {
+            let settings = &self.settings;
+            settings.google_client_id.clone().zip(settings.google_client_secret.clone())
+        };
+        let (client_id, client_secret) = own.cloned().or_else(service).ok_or(AccessFailure::NoApp)?;
+        Ok(OauthApp { client_id, client_secret })
+    }
+
+    /// An access token for this account.
+    pub async fn google_token(&self, google: &GoogleAccount) -> Result<SecretString, AccessFailure> {
+        let app = self.google_app(google.app.as_ref())?;
+        self.access_tokens.get(&google.subject, || self.refresh_google(app, google)).await
+    }
+
+    async fn refresh_google(&self, app: OauthApp, google: &GoogleAccount) -> Result<Refreshed, AccessFailure> {
+        let fresh = self.google_oauth.refresh(&app, &google.refresh).await?;
+        // Google seldom sends a new refresh token; the old one may then end.
+        if let Some(refresh) = &fresh.refresh {
+            self.keep_google_refresh(google, refresh).await;
+        }
+        Ok(fresh)
+    }
+
+    async fn keep_google_refresh(&self, google: &GoogleAccount, refresh: &SecretString) {
+        use secrecy::ExposeSecret;
+        let installation = self.now().installation.id.clone();
+        let Ok(sealed) = self.registry.sealer().seal("google", refresh.expose_secret()) else { return };
+        let kept = self.registry.change(&installation, |registry| {
+            match registry.google.values_mut().find(|c| c.subject == google.subject) {
+                Some(connection) => connection.refresh.clone_from(&sealed),
+                None => return false,
+            }
+            true
+        });
+        if let Err(error) = kept.await {
+            tracing::error!(%error, "a new Google refresh token could not be kept; the old one is used on");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Finds the Google persons that a contact without a link may be: by stamp, else by identifiers that both sides have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    contact::Contact,
+    google::{
+        call::{Call, MAX_BATCH},
+        failure::Failure,
+        person::Person,
+    },
+    plan::{
+        identifiers::{Identifier, identifiers_of_contact},
+        identity::{Candidate, Hit, Verdict, identify},
+        stamp,
+    },
+    store::{census::Census, current::SyncSpec, keys::CrmKeys, listing::Listing},
+};
+
+use super::{Account, Halt};
+
+/// What was found for one contact.
+#[derive(Debug)]
+pub enum Found {
+    /// A person carries our stamp for it: the link was lost, or an uncertain create succeeded.
+    Stamped(Box<Person>),
+    /// Several persons carry it.
+    Twins(Vec<Person>),
+    /// What the identity ladder says; with the person, if one is to be adopted.
+    Ladder(Verdict, Option<Box<Person>>),
+    /// It may be one that is there already, but not every CRM contact has been counted yet.
+    CountFirst,
+}
+
+/// Looks up contacts without a link. The listing must be fresh.
+pub async fn look_up(account: &mut Account, sync: &SyncSpec, contacts: &[&Contact]) -> Result<Vec<Found>, Halt> {
+    let tools = account.tools.clone();
+    let key = &sync.account.key;
+    let listing = Listing::new(tools.pool.clone(), account.subject());
+    let census = Census::new(tools.pool.clone(), CrmKeys::new(key));
+    let wanted: Vec<Wanted<'_>> = contacts
+        .iter()
+        .map(|contact| Wanted {
+            contact,
+            stamp: stamp::stamp_mark(key, &contact.id),
+            identifiers: identifiers_of_contact(contact, &sync.account.region),
+        })
+        .collect();
+    let marks: Vec<String> = wanted.iter().flat_map(Wanted::marks).collect::<BTreeSet<_>>().into_iter().collect();
+    let hits = listing.persons(&marks).await?;
+    let counts = census.counts(&marks).await?;
+    let complete = sync.account.is_limited() || census.is_complete().await?;
+    let names: BTreeSet<String> = hits.values().flatten().cloned().collect();
+    let persons = read(account, &names.into_iter().collect::<Vec<_>>()).await?;
+    // Read rather than listed: what the listing said may be a moment old.
+    let persons: BTreeMap<String, Person> =
+        persons.into_iter().filter_map(|(name, person)| Some((name, person?))).collect();
+    Ok(wanted.iter().map(|w| w.judge(sync, &hits, &counts, &persons, complete)).collect())
+}
+
+struct Wanted<'a> {
+    contact: &'a Contact,
+    stamp: String,
+    identifiers: Vec<Identifier>,
+}
+
+impl Wanted<'_> {
+    fn marks(&self) -> impl Iterator<Item = String> {
+        std::iter::once(self.stamp.clone()).chain(self.identifiers.iter().map(ToString::to_string))
+    }
+
+    fn judge(
+        &self,
+        sync: &SyncSpec,
+        hits: &BTreeMap<String, Vec<String>>,
+        counts: &BTreeMap<String, usize>,
+        persons: &BTreeMap<String, Person>,
+        complete: bool,
+    ) -> Found {
+        let with = |mark: &str| hits.get(mark).into_iter().flatten().filter_map(|name| persons.get(name));
+        let key = &sync.account.key;
+        let stamped: Vec<&Person> = with(&self.stamp)
+            .filter(|p| stamp::stamp_for(p, key, &self.contact.id).is_some_and(|s| !s.released))
+            .collect();
+        match stamped.as_slice() {
+            [] => {}
+            [one] => return Found::Stamped(Box::new((*one).clone())),
+            many => return Found::Twins(many.iter().map(|p| (*p).clone()).collect()),
+        }
+        let candidates: BTreeMap<&str, Candidate<'_>> = persons
+            .iter()
+            .map(|(name, person)| {
+                let taken = stamp::stamps_of(person)
+                    .iter()
+                    .any(|s| s.account == *key && s.contact != self.contact.id && !s.released);
+                (name.as_str(), Candidate { person, taken })
+            })
+            .collect();
+        let ladder: Vec<Hit<'_>> = self
+            .identifiers
+            .iter()
+            .filter_map(|identifier| {
+                let mark = identifier.to_string();
+                let persons: Vec<_> =
+                    hits.get(&mark)?.iter().filter_map(|name| candidates.get(name.as_str())).collect();
+                // This contact has it too, whether or not the census has heard of it yet.
+                let crm_contacts = counts.get(&mark).copied().unwrap_or(0).max(1);
+                (!persons.is_empty()).then(|| Hit { identifier: identifier.clone(), crm_contacts, persons })
+            })
+            .collect();
+        if !ladder.is_empty() && !complete {
+            return Found::CountFirst;
+        }
+        let verdict = identify(self.contact, &ladder);
+        let adopted = match &verdict {
+            Verdict::Adopt { resource, .. } => persons.get(resource).cloned().map(Box::new),
+            _ => None,
+        };
+        Found::Ladder(verdict, adopted)
+    }
+}
+
+/// Reads persons whole. `None`: Google has no such person (any more).
+pub async fn read(account: &mut Account, names: &[String]) -> Result<BTreeMap<String, Option<Person>>, Halt> {
+    let mut read = BTreeMap::new();
+    for chunk in names.chunks(MAX_BATCH) {
+        let token = account.pay(Call::BatchGet).await?;
+        let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        let result = account.tools.people.batch_get(&token, &chunk).await;
+        for result in account.heard(Call::BatchGet, &token, result).await.map_err(Halt::Failure)? {
+            match result.outcome {
+                Ok(person) => drop(read.insert(result.requested, Some(person))),
+                Err(Failure::NotFound) => drop(read.insert(result.requested, None)),
+                // Neither there nor gone: left out, and looked at again later.
+                Err(_) => {}
+            }
+        }
+    }
+    Ok(read)
+}

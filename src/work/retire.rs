@@ -1,0 +1,123 @@
+//! A contact that is gone from the CRM, or no longer passes the sync's filter: what `removal` says is done, and Carnet lets go.
+
+use crate::{
+    config::declared::Removal,
+    google::person::{Field, Person},
+    plan::{
+        link::{Link, LinkState},
+        release::release,
+        stamp::{Origin, stamp_for},
+    },
+    push::{Deed, Task},
+    store::{
+        current::SyncSpec,
+        ledger::{Mark, Step},
+    },
+};
+
+/// Why a contact goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// Deleted in the CRM.
+    Deleted,
+    /// Outside the filter now.
+    Outside,
+}
+
+/// What is to be done about it.
+#[derive(Debug)]
+pub enum Retirement {
+    /// Only something to write down.
+    Note(Box<Step>),
+    /// Something to do in Google.
+    Do(Box<Task>),
+}
+
+/// Decides. `person` is the Google person as it is now; `None` when it is gone too.
+pub fn retire(
+    sync: &SyncSpec,
+    contact: &str,
+    mark: &Mark,
+    link: &Link,
+    person: Option<&Person>,
+    leaving: Leaving,
+    op: &str,
+) -> Retirement {
+    let label = link.holders.get(&sync.id).cloned();
+    let mut rest = link.clone();
+    rest.holders.remove(&sync.id);
+    let held_by_others = !rest.holders.is_empty();
+    let Some(person) = person else { return Retirement::Note(Box::new(forget(contact, mark, link))) };
+    let stamp = stamp_for(person, &sync.account.key, contact).filter(|s| !s.released);
+    let origin = stamp.as_ref().map_or(link.origin, |s| s.origin);
+    let task = |deed: Deed, link: Option<Link>, action: &'static str| {
+        let disown = link.is_none().then(|| person.resource_name.clone());
+        Retirement::Do(Box::new(Task {
+            contact: contact.to_owned(),
+            mark: mark.clone(),
+            deed,
+            link,
+            disown,
+            count: "removed",
+            action,
+            reason: match leaving {
+                Leaving::Deleted => "deleted in the CRM".into(),
+                Leaving::Outside => "outside the filter".into(),
+            },
+            reading: String::new(),
+        }))
+    };
+    let alone = !held_by_others && !shared(person, sync, contact);
+    // Only what we made may go to the trash, and only when nobody else holds it.
+    if sync.spec.removal == Removal::Trash && origin == Origin::Created && stamp.is_some() && alone {
+        return task(Deed::Trash { before: Box::new(person.clone()) }, None, "trashed");
+    }
+    let taken_off = if sync.spec.removal == Removal::Keep { None } else { label.as_deref() };
+    let change = release(person, &sync.account.key, contact, op, taken_off).and_then(|mut change| {
+        if held_by_others {
+            // Other syncs still manage it: only this one's label goes.
+            change.mask.remove(&Field::ClientData);
+            change.person.client_data.clear();
+        }
+        (!change.mask.is_empty()).then_some(change)
+    });
+    let remaining = held_by_others.then_some(rest);
+    match change {
+        Some(change) => {
+            let deed = Deed::Update { change: Box::new(change), before: Box::new(person.clone()) };
+            task(deed, remaining, if taken_off.is_some() { "unlabelled" } else { "released" })
+        }
+        None => {
+            let mut step = forget(contact, mark, link);
+            if let Some(rest) = remaining {
+                step.link = serde_json::to_string(&rest).ok().map(Some);
+                step.disown = None;
+            }
+            Retirement::Note(Box::new(step))
+        }
+    }
+}
+
+/// Nothing to do in Google: the link goes.
+pub fn forget(contact: &str, mark: &Mark, link: &Link) -> Step {
+    let mut step = Step::of(contact);
+    step.generation = Some(mark.generation);
+    step.clean = true;
+    step.count = Some("removed");
+    step.link = Some(None);
+    step.disown = Some(link.resource.clone());
+    step.need = Some(None);
+    step
+}
+
+/// Whether another CRM contact's stamp is on the person too.
+fn shared(person: &Person, sync: &SyncSpec, contact: &str) -> bool {
+    crate::plan::stamp::stamps_of(person)
+        .iter()
+        .any(|s| !s.released && (s.account != sync.account.key || s.contact != contact))
+}
+
+/// Whether this sync manages the contact.
+pub fn is_held(link: Option<&Link>, sync: &str) -> bool {
+    link.is_some_and(|l| l.state == LinkState::Live && l.holders.contains_key(sync))
+}

@@ -1,0 +1,194 @@
+//! The small steps that end a contact's turn without a write to Google.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    google::person::Person,
+    plan::{
+        identity::Question,
+        link::{Link, LinkState},
+    },
+    push::Context,
+    store::{
+        StoreError,
+        current::SyncSpec,
+        encode,
+        keys::CrmKeys,
+        ledger::{Mark, Step},
+        now_ms,
+        registry::{Refusal, Registry},
+        runs::Runs,
+    },
+};
+
+use super::{Account, Halt, Tools, batch::Item, listing};
+
+/// A question as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Need {
+    /// The sync's id.
+    pub sync: String,
+    /// The question.
+    #[serde(flatten)]
+    pub question: Question,
+}
+
+/// A listing this young need not be brought up to date again within a slice.
+const FRESH_FOR: Duration = Duration::from_secs(5);
+
+/// Brings the listing up to date unless that was done a moment ago.
+pub async fn freshen(account: &mut Account) -> Result<(), Halt> {
+    if account.listed.is_some_and(|at| at.elapsed() < FRESH_FOR) {
+        return Ok(());
+    }
+    let refreshed = listing::refresh(account).await?;
+    super::twins::mark_changed(account, &refreshed).await
+}
+
+/// The contact is clean.
+pub fn clean(contact: &str, mark: &Mark, count: &'static str) -> Step {
+    let mut step = Step::of(contact);
+    step.generation = Some(mark.generation);
+    step.clean = true;
+    step.count = Some(count);
+    step
+}
+
+/// Clean, with a link that says so.
+pub fn linked(item: &Item, link: &Link, count: &'static str) -> Result<Step, StoreError> {
+    let mut step = clean(&item.contact, &item.mark, count);
+    step.link = Some(Some(encode("a link", link)?));
+    step.own = Some(link.resource.clone());
+    step.disown = item.link.as_ref().map(|l| l.resource.clone()).filter(|r| *r != link.resource);
+    step.need = Some(None);
+    Ok(step)
+}
+
+/// Looked at again after a while.
+pub fn later(
+    context: &Context<'_>,
+    item: &Item,
+    after: Duration,
+    why: &'static str,
+    stale: bool,
+    counts: bool,
+) -> Step {
+    if counts {
+        let tries = item.mark.tries;
+        if tries >= context.tools.settings.tune.retry_attempts {
+            let sentence = "the CRM kept failing for this contact";
+            return context.dead_letter(&item.contact, &item.mark, "crm_keeps_failing", sentence, "", "");
+        }
+        return context.again(&item.contact, &item.mark, why);
+    }
+    let mut step = Step::of(&item.contact);
+    step.generation = Some(item.mark.generation);
+    step.due = Some(now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+    step.stale = stale.then_some(item.mark.stale + 1);
+    step.why = Some(why);
+    step.reread = stale;
+    step
+}
+
+/// The end of an uncertain create is known: looked at again at once, alone if it had failed in a batch.
+pub fn resolved(item: &Item, alone: bool) -> Step {
+    let mut step = Step::of(&item.contact);
+    step.generation = Some(item.mark.generation);
+    step.intent = Some(None);
+    step.due = Some(now_ms());
+    step.why = Some(if alone { "alone" } else { "resolved" });
+    step
+}
+
+/// Persons that the user deleted in Google stay deleted.
+pub async fn deleted_in_google(account: &Account, context: &mut Context<'_>, items: &[Item]) -> Result<(), Halt> {
+    let mut steps = Vec::new();
+    for item in items {
+        let Some(link) = &item.link else { continue };
+        let mut step = clean(&item.contact, &item.mark, "refused");
+        let gone = Link { state: LinkState::DeletedInGoogle, ..link.clone() };
+        step.link = Some(Some(encode("a link", &gone)?));
+        step.disown = Some(link.resource.clone());
+        step.journal = Some(noticed(context.sync, item, "deleted-in-google", "the user deleted it in Google; it stays deleted"));
+        steps.push(step);
+    }
+    refuse(account, context, items, |_, _| Some(Refusal::Deleted)).await?;
+    Ok(context.settle(&steps).await?)
+}
+
+/// The user took the label off: the sync lets go of the contact.
+pub async fn opted_out(
+    account: &Account,
+    context: &mut Context<'_>,
+    item: &Item,
+    person: &Person,
+) -> Result<(), Halt> {
+    let sync = context.sync.id.clone();
+    refuse(account, context, std::slice::from_ref(item), |held, _| {
+        let mut syncs = match held {
+            Some(Refusal::OptedOut(syncs)) => syncs.clone(),
+            _ => Vec::new(),
+        };
+        if !syncs.contains(&sync) {
+            syncs.push(sync.clone());
+        }
+        Some(Refusal::OptedOut(syncs))
+    })
+    .await?;
+    let mut step = clean(&item.contact, &item.mark, "refused");
+    if let Some(link) = &item.link {
+        let mut rest = link.clone();
+        rest.holders.remove(&context.sync.id);
+        rest.resource.clone_from(&person.resource_name);
+        step.link = Some(Some(encode("a link", &rest)?));
+    }
+    step.journal = Some(noticed(context.sync, item, "opted-out", "the user took the label off; it is left alone"));
+    Ok(context.settle(&[step]).await?)
+}
+
+/// Refusals go into the registry (and so to the data directory) first: they must outlive Redis.
+async fn refuse(
+    account: &Account,
+    context: &Context<'_>,
+    items: &[Item],
+    refusal: impl Fn(Option<&Refusal>, &Item) -> Option<Refusal>,
+) -> Result<(), Halt> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let installation = context.tools.now().installation.id.clone();
+    let changed = context.tools.registry.change(&installation, |registry| {
+        for item in items {
+            let key = Registry::refusal_key(account.subject(), &context.sync.account.key, &item.contact);
+            if let Some(refusal) = refusal(registry.refusals.get(&key), item) {
+                registry.refusals.insert(key, refusal);
+            }
+        }
+        true
+    });
+    changed.await.map(drop).map_err(|e| Halt::Store(StoreError::Unreadable("the registry", e.to_string())))
+}
+
+fn noticed(sync: &SyncSpec, item: &Item, action: &str, reason: &str) -> Vec<String> {
+    let fields = [
+        ("at", now_ms().to_string()),
+        ("sync", sync.id.clone()),
+        ("run", item.mark.run.clone().unwrap_or_default()),
+        ("contact", item.contact.clone()),
+        ("action", action.to_owned()),
+        ("reason", reason.to_owned()),
+        ("resource", item.link.as_ref().map(|l| l.resource.clone()).unwrap_or_default()),
+    ];
+    fields.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+}
+
+/// Nothing can be matched before every CRM contact was counted once: a run does that.
+pub async fn want_count(tools: &Tools, sync: &SyncSpec) -> Result<(), StoreError> {
+    let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+    if runs.wanted().await?.is_none() && runs.current().await?.is_none_or(|run| run.is_over()) {
+        runs.want("first").await?;
+    }
+    Ok(())
+}

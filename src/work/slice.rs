@@ -1,0 +1,126 @@
+//! One slice: a claimed Google account, one helping of its due contacts, then let go.
+
+use std::{collections::HashMap, sync::Arc};
+
+use redis::AsyncCommands;
+
+use crate::{
+    queue::event::AccountKey,
+    store::{
+        StoreError,
+        current::{GoogleAccount, SyncSpec},
+        keys::{CrmKeys, GoogleKeys},
+        ledger::Ledger,
+        now_ms,
+        runs::Runs,
+    },
+};
+
+use super::{Account, Halt, Tools, batch, listing, twins};
+
+/// How a slice ended.
+#[derive(Debug)]
+pub enum Slice {
+    /// Somebody else has the account, or it is paused.
+    NotOurs,
+    /// Nothing more is due now; the next is due then (ms), if any waits.
+    Done(Option<i64>),
+    /// There is more.
+    More,
+    /// Stopped by this.
+    Halted(Halt),
+}
+
+/// Works one slice of this account.
+pub async fn work(tools: &Arc<Tools>, google: &Arc<GoogleAccount>) -> Result<Slice, StoreError> {
+    if !anything_due(tools, google).await? {
+        return Ok(Slice::Done(next_due(tools, google).await?));
+    }
+    let Some(mut account) = Account::claim(tools, google).await? else { return Ok(Slice::NotOurs) };
+    let worked = helping(&mut account).await;
+    let ended = match worked {
+        Ok(()) => {
+            // Looked at after the work: whatever came meanwhile must not wait for the sweep.
+            if anything_due(tools, google).await? { Slice::More } else { Slice::Done(next_due(tools, google).await?) }
+        }
+        Err(halt) => {
+            account.pause_for(&halt).await?;
+            Slice::Halted(halt)
+        }
+    };
+    account.release().await?;
+    Ok(ended)
+}
+
+async fn helping(account: &mut Account) -> Result<(), Halt> {
+    let tools = account.tools.clone();
+    let current = tools.now();
+    let syncs: Vec<Arc<SyncSpec>> = current.syncs_of(account.subject()).cloned().collect();
+    if wants_refresh(&tools, account.subject()).await? {
+        refresh(account, &syncs).await?;
+    }
+    let mut ledgers: HashMap<AccountKey, Ledger> = HashMap::new();
+    let mut left = usize::try_from(tools.settings.tune.slice).unwrap_or(200).max(1);
+    for sync in syncs {
+        let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+        if left == 0 || runs.paused().await?.is_some() {
+            continue;
+        }
+        let due = runs.due(now_ms(), left).await?;
+        if due.is_empty() {
+            continue;
+        }
+        left -= due.len().min(left);
+        let key = sync.account.key.clone();
+        let mut ledger = match ledgers.remove(&key) {
+            Some(ledger) => ledger,
+            None => {
+                let (pool, highwater) = (&tools.pool, tools.highwater.clone());
+                Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token).await?
+            }
+        };
+        batch::work_off(account, &sync, &mut ledger, due).await?;
+        ledgers.insert(key, ledger);
+    }
+    Ok(())
+}
+
+/// A reconcile has asked for the listing: it is brought up to date, and twins are folded.
+async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), Halt> {
+    let refreshed = listing::refresh(account).await?;
+    twins::mark_changed(account, &refreshed).await?;
+    let mut folded = 0;
+    for sync in syncs {
+        folded += twins::fold(account, sync).await?;
+    }
+    let key = GoogleKeys::new(account.subject()).state();
+    let mut connection = account.tools.pool.get().await.map_err(StoreError::from)?;
+    let _: () = connection.hset(&key, "twins", folded).await.map_err(StoreError::from)?;
+    let _: () = connection.hdel(&key, "refresh").await.map_err(StoreError::from)?;
+    Ok(())
+}
+
+async fn wants_refresh(tools: &Tools, subject: &str) -> Result<bool, StoreError> {
+    Ok(tools.pool.get().await?.hexists(GoogleKeys::new(subject).state(), "refresh").await?)
+}
+
+async fn anything_due(tools: &Tools, google: &GoogleAccount) -> Result<bool, StoreError> {
+    if wants_refresh(tools, &google.subject).await? {
+        return Ok(true);
+    }
+    Ok(next_due(tools, google).await?.is_some_and(|due| due <= now_ms()))
+}
+
+/// When the next contact of any sync that is not paused is due.
+async fn next_due(tools: &Tools, google: &GoogleAccount) -> Result<Option<i64>, StoreError> {
+    let mut next: Option<i64> = None;
+    for sync in tools.now().syncs_of(&google.subject) {
+        let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+        if let Some(due) = runs.next_due().await?
+            && runs.paused().await?.is_none()
+        {
+            next = Some(next.map_or(due, |n| n.min(due)));
+        }
+    }
+    Ok(next)
+}

@@ -1,0 +1,87 @@
+//! What every worker uses: Redis, the two clients, tokens, configuration.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::foundation::StartError,
+    config::Settings,
+    crm::highlevel::{client::HighLevel, oauth::Oauth as HighLevelOauth},
+    google::{http, oauth::Oauth, people::People, tokens::AccessTokens},
+    store::{current::Current, highwater::Highwater, installation::Guard, pool::Pool, registry::RegistryStore},
+};
+
+use super::google_token::AccessFailure;
+
+/// Shared by the workers and the reconciles of one process.
+pub struct Tools {
+    /// Settings of the process.
+    pub settings: Arc<Settings>,
+    /// Redis.
+    pub pool: Pool,
+    /// Configuration and credentials.
+    pub registry: RegistryStore,
+    /// Watches that Redis is ours.
+    pub guard: Arc<Guard>,
+    /// How far Redis has come.
+    pub highwater: Arc<Highwater>,
+    /// Configuration now.
+    pub current: watch::Receiver<Arc<Current>>,
+    /// The People API.
+    pub people: People,
+    /// Google's token endpoint.
+    pub google_oauth: Oauth,
+    /// Google access tokens, one refresh at a time.
+    pub access_tokens: AccessTokens<AccessFailure>,
+    /// HighLevel's API.
+    pub highlevel: HighLevel,
+    /// HighLevel's token endpoint.
+    pub highlevel_oauth: HighLevelOauth,
+    /// Name of this process in leases.
+    pub holder: String,
+    /// Told to stop: no further call to Google leaves.
+    pub stop: CancellationToken,
+}
+
+impl Tools {
+    /// Builds the clients.
+    pub fn build(
+        settings: Arc<Settings>,
+        pool: Pool,
+        registry: RegistryStore,
+        guard: Arc<Guard>,
+        highwater: Arc<Highwater>,
+        current: watch::Receiver<Arc<Current>>,
+        stop: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let tls = |e: reqwest::Error| StartError::Http(std::io::Error::other(e.to_string()));
+        let client = http::client(settings.tune.google_timeout).map_err(tls)?;
+        Ok(Self {
+            people: People::new(client.clone(), settings.google_api_url.clone()),
+            google_oauth: Oauth::new(
+                client,
+                settings.google_auth_url.clone(),
+                settings.google_token_url.clone(),
+                settings.google_userinfo_url.clone(),
+            ),
+            access_tokens: AccessTokens::new(),
+            highlevel: HighLevel::new(settings.highlevel_api_url.clone(), &settings.tune).map_err(tls)?,
+            highlevel_oauth: HighLevelOauth::new(settings.highlevel_api_url.clone(), &settings.tune).map_err(tls)?,
+            holder: format!("{}-{}", std::process::id(), crate::store::seal::random_text(4)?),
+            settings,
+            pool,
+            registry,
+            guard,
+            highwater,
+            current,
+            stop,
+        })
+    }
+
+    /// The configuration as it is now.
+    pub fn now(&self) -> Arc<Current> {
+        self.current.borrow().clone()
+    }
+}
