@@ -22,14 +22,12 @@ impl Unreadable {
 /// Decodes a body; the error names the path to what does not fit.
 pub(super) fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unreadable> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let inner = error.inner();
-        if inner.is_data() {
-            Unreadable::at(error.path().to_string())
-        } else {
-            Unreadable::at(format!("line {} column {}", inner.line(), inner.column()))
-        }
-    })
+    let place = |error: &serde_json::Error| Unreadable::at(format!("line {} column {}", error.line(), error.column()));
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        if error.inner().is_data() { Unreadable::at(error.path().to_string()) } else { place(error.inner()) }
+    })?;
+    json.end().map_err(|error| place(&error))?;
+    Ok(value)
 }
 
 /// A scalar as text: CRMs send ids and postal codes as strings or numbers, and null for nothing.
@@ -82,6 +80,7 @@ mod tests {
             (r#"{"items":["a",{"email":"ann@example.com"}]}"#, "items[1]"),
             ("<html>ann@example.com</html>", "line 1 column 1"),
             ("", "line 1 column 0"),
+            (r#"{"items":[]} ann@example.com"#, "line 1 column 14"),
         ] {
             let error = decode::<Page>(body.as_bytes()).map(|p| p.items.len()).expect_err(body);
             assert_eq!(error.path, path);

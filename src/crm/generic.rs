@@ -13,8 +13,8 @@ use crate::{
 
 /// The contact inside one event. Always partial: what a payload leaves out says nothing.
 ///
-/// `region` is ISO 3166-1 alpha-2, for phone numbers without `+`. A deletion that carries no fields is a contact with an id
-/// and nothing else. A name in one part is never split; it is used only when neither of the two parts is there.
+/// `region` is ISO 3166-1 alpha-2, for phone numbers without `+`. A deletion that carries no fields is a contact with an
+/// id and nothing else. A name in one part is never split; it is used only when neither of the two parts is there.
 pub fn contact(map: &Map, region: &str, body: &[u8]) -> Result<Contact, Unreadable> {
     let body: Value = decode(body)?;
     let fields = Fields { map, body: &body };
@@ -205,7 +205,10 @@ mod tests {
 
     #[test]
     fn one_property_an_event_fills_its_field_only() {
-        let event = |name: &str, value: &str| json!({ "objectId": 123, "propertyName": name, "propertyValue": value, "occurredAt": 1_772_359_200_000_u64 });
+        let event = |name: &str, value: &str| {
+            let at = 1_772_359_200_000_u64;
+            json!({ "objectId": 123, "propertyName": name, "propertyValue": value, "occurredAt": at })
+        };
         let contact = read(&hubspot(), &event("hs_additional_emails", "a@x.ca; B@x.ca;;a@X.ca"));
         assert_eq!(contact.emails, ["a@x.ca", "B@x.ca"]);
         assert_eq!((contact.name, contact.phones.len()), (Name::default(), 0));

@@ -1,5 +1,5 @@
-//! The contact inside a webhook's payload, for a CRM account without credentials (limited mode), and how payloads that wait
-//! together become one. Such a contact is always partial.
+//! The contact inside a webhook's payload, for a CRM account without credentials (limited mode), and how payloads that
+//! wait together become one. Such a contact is always partial.
 
 use super::{decode::Unreadable, generic, highlevel};
 use crate::{

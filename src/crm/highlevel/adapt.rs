@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::wire::{CustomValue, Envelope, Record};
+use super::wire::{CustomValue, Envelope, Extra, Record};
 use crate::{
     contact::{Birthday, Contact, Name, clean},
     crm::{
@@ -37,8 +37,8 @@ pub fn webhook(body: &[u8], region: &str) -> Result<Contact, Unreadable> {
 /// been reported without them): then nobody knows what else the CRM holds, and the reading is partial, so that it adds
 /// and changes but removes nothing.
 pub(super) fn contact(record: &Record, region: &str) -> Contact {
-    let extra_emails = record.additional_emails.iter().flatten().map(super::wire::Extra::text);
-    let extra_phones = record.additional_phones.iter().flatten().map(super::wire::Extra::text);
+    let extra_emails = record.additional_emails.iter().flatten().map(Extra::text);
+    let extra_phones = record.additional_phones.iter().flatten().map(Extra::text);
     Contact {
         id: clean(&record.id.0),
         version: tidy::moment(&record.date_updated.0),
@@ -66,7 +66,7 @@ pub(super) fn contact(record: &Record, region: &str) -> Contact {
     }
 }
 
-/// `contactName` and the `…LowerCase` keys are spelled without capitals and never used. A name in one part stays in one.
+/// `contactName` and the `…LowerCase` keys are spelled without capitals and never used. A name in one part is not split.
 fn name(record: &Record) -> Name {
     let (given, family) = (clean(&record.first_name.0), clean(&record.last_name.0));
     if given.is_empty() && family.is_empty() {
@@ -123,7 +123,8 @@ mod tests {
     fn a_search_item_full_of_nulls_and_lower_case_names_is_read() {
         let contact = read(json!({
             "id": "s1", "phoneLabel": null, "country": "CA", "address": "12 rue du Lac", "city": "Magog", "state": "QC",
-            "postalCode": "J1X 1A1", "firstName": "Zoé", "lastName": "de la Durantaye", "contactName": "zoé de la durantaye",
+            "postalCode": "J1X 1A1", "firstName": "Zoé", "lastName": "de la Durantaye",
+            "contactName": "zoé de la durantaye",
             "firstNameLowerCase": "zoé", "lastNameLowerCase": "de la durantaye", "companyName": "(Example) Chez Zoé",
             "businessName": "Chez Zoe", "email": "Zoe@Example.com", "phone": "819 555-0142", "dnd": true,
             "dndSettings": {}, "tags": ["acheteur"], "customFields": [], "dateOfBirth": "1980-02-29T00:00:00.000Z",

@@ -178,7 +178,7 @@ mod tests {
             (json!({ "contact": { "id": "c1", "locationId": "other" } }), "contact.locationId"),
             (json!({ "contact": { "locationId": "loc" } }), "contact.id"),
             (json!({ "contact": { "id": "c1", "phone": {} } }), "contact.phone"),
-            (json!("<html>"), "."),
+            (json!("<html>"), "line 1 column 1"),
         ] {
             let server = Scripted::serve([answer(200, body)]).await;
             let said = server.client().contact(Caller::new().access(), "c1").await;

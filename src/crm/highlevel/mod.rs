@@ -3,6 +3,7 @@
 
 mod adapt;
 mod client;
+mod credential;
 mod failure;
 mod http;
 mod names;

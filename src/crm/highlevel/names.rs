@@ -170,7 +170,8 @@ mod tests {
     async fn users_are_read_over_pages_without_those_who_left() {
         let full: Vec<Value> =
             (0..100).map(|n| json!({ "id": format!("u{n}"), "name": format!("User {n}") })).collect();
-        let rest = json!([{ "id": "gone", "name": "G", "deleted": true }, { "id": "x", "firstName": "Ann", "lastName": "Roy" }]);
+        let gone = json!({ "id": "gone", "name": "G", "deleted": true });
+        let rest = json!([gone, { "id": "x", "firstName": "Ann", "lastName": "Roy" }]);
         let server =
             Scripted::serve([answer(200, json!({ "users": full })), answer(200, json!({ "users": rest }))]).await;
         let users = server.client().users(Caller::new().access(), "co").await.expect("users");

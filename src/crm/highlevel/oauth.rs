@@ -14,39 +14,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+pub use super::credential::{Credential, Tokens};
+
 use super::{client, failure::CrmFailure, http, rate};
 use crate::{
     config::Tune,
     crm::decode::{Text, Unreadable, decode},
     queue::event::AccountKey,
 };
-
-/// An access token this close to its end is refreshed first.
-const MARGIN: SignedDuration = SignedDuration::from_secs(60);
-
-/// What a CRM account is reached with.
-#[derive(Clone, Debug)]
-pub enum Credential {
-    /// A Private Integration Token; it has no known end.
-    Static(SecretString),
-    /// Tokens of an installed app.
-    Oauth(Tokens),
-}
-
-/// Tokens of an installed app, to be kept sealed.
-#[derive(Clone, Debug)]
-pub struct Tokens {
-    /// Bearer token, about a day long.
-    pub access: SecretString,
-    /// For one more exchange.
-    pub refresh: SecretString,
-    /// End of `access`.
-    pub expires: Timestamp,
-    /// The location that the tokens are for, if HighLevel says so.
-    pub location: Option<String>,
-    /// The agency, if HighLevel says so.
-    pub company: Option<String>,
-}
 
 /// The OAuth app that the CRM connection is configured with.
 #[derive(Clone, Copy, Debug)]
@@ -99,22 +74,6 @@ struct Answered {
     location: Text,
     #[serde(default, rename = "companyId")]
     company: Text,
-}
-
-impl Credential {
-    /// The token to send now; `None` when it has to be refreshed first.
-    pub fn bearer(&self, now: Timestamp) -> Option<&SecretString> {
-        match self {
-            Self::Static(token) => Some(token),
-            Self::Oauth(tokens) => tokens.is_fresh(now).then_some(&tokens.access),
-        }
-    }
-}
-
-impl Tokens {
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        self.expires.duration_since(now) > MARGIN
-    }
 }
 
 impl Oauth {
@@ -339,20 +298,5 @@ mod tests {
         let kept = setting.oauth.exchange(app, "code", "https://x/cb", async |_: &Tokens| Ok::<_, &str>(())).await;
         assert_eq!(kept.expect("tokens").location.as_deref(), Some("loc"));
         assert!(setting.server.asked()[0].body.contains("grant_type=authorization_code&code=code"));
-    }
-
-    #[tokio::test]
-    async fn a_credential_gives_its_token_until_shortly_before_its_end_and_never_prints_it() {
-        let setting = Setting::new([granted(1)]).await;
-        let app = App { id: "app", secret: &setting.secret };
-        let persist = async |_: &Tokens| Ok::<_, &str>(());
-        let tokens = setting.oauth.refresh(&setting.account, app, &"r".into(), persist).await.expect("tokens");
-        let end = tokens.expires;
-        let credential = Credential::Oauth(tokens);
-        assert!(credential.bearer(end - SignedDuration::from_secs(120)).is_some());
-        assert!(credential.bearer(end - SignedDuration::from_secs(30)).is_none());
-        assert!(Credential::Static("pit".into()).bearer(end).is_some());
-        let printed = format!("{credential:?}");
-        assert!(!printed.contains("access-1") && !printed.contains("refresh-1"), "{printed}");
     }
 }

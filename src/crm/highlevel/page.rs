@@ -60,8 +60,8 @@ impl HighLevel {
         self.search(access, ("dateAdded", "asc"), cursor, size).await
     }
 
-    /// The next page of what changed at or after `since`, newest first: for many waiting contacts at once. The end is found
-    /// by reading, not by a filter, since the forms that HighLevel's date filter takes are not documented.
+    /// The next page of what changed at or after `since`, newest first: for many waiting contacts at once. The end is
+    /// found by reading, not by a filter: the forms that HighLevel's date filter takes are not documented.
     ///
     /// # Errors
     /// As [`HighLevel::page`].
@@ -155,7 +155,7 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crm::highlevel::scripted::{Caller, Scripted, answer};
+    use crate::crm::highlevel::scripted::{Asked, Caller, Scripted, answer};
 
     fn item(id: &str, milliseconds: i64) -> Value {
         let updated = Timestamp::from_millisecond(milliseconds).expect("time");
@@ -193,7 +193,7 @@ mod tests {
             cursor = serde_json::from_str(&serde_json::to_string(&next).expect("json")).expect("cursor");
         }
         assert_eq!(walked, ["a,b", "b,c", ""], "a repeat is handed on, the page it is on is not lost");
-        let bodies: Vec<Value> = server.asked().iter().map(super::super::scripted::Asked::json).collect();
+        let bodies: Vec<Value> = server.asked().iter().map(Asked::json).collect();
         let sort = json!([{ "field": "dateAdded", "direction": "asc" }]);
         assert_eq!(bodies[0], json!({ "locationId": "loc", "pageLimit": 2, "sort": sort }));
         assert_eq!(bodies[2]["searchAfter"], json!([3, "c"]));

@@ -1,5 +1,5 @@
-//! HighLevel's contact as it travels. One record reads all three shapes (webhook body, `GET`, search item): they differ in
-//! which keys are there, not in what a key means. Keys that are not named here are never kept.
+//! HighLevel's contact as it travels. One record reads all three shapes (webhook body, `GET`, search item): they differ
+//! in which keys are there, not in what a key means. Keys that are not named here are never kept.
 
 use std::collections::BTreeMap;
 
