@@ -1,0 +1,46 @@
+//! The link: (Google subject, CRM contact) → Google contact, with what we last wrote. A mirror of the stamp, kept on our side.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{base::Base, stamp::Origin};
+
+/// Which Google contact a CRM contact is, and what we know of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// `people/c…`
+    pub resource: String,
+    /// The CRM's version of the contact that we last looked at.
+    pub version: Option<Timestamp>,
+    /// Digest of what the CRM then said.
+    pub digest: String,
+    /// Hashes of the values that we wrote.
+    pub base: Base,
+    /// How the Google contact came to be managed.
+    pub origin: Origin,
+    /// The operation that last wrote it.
+    pub op: String,
+    /// The syncs that hold it: sync id → resource name of its label.
+    pub holders: BTreeMap<String, String>,
+    /// Whether it is still followed.
+    pub state: LinkState,
+    /// `updateTime` of the CONTACT source after our last write, as Google gives it.
+    #[serde(default)]
+    pub update_time: Option<String>,
+}
+
+/// Whether a link is still followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkState {
+    /// Kept in step.
+    Live,
+    /// The user deleted it in Google: it stays deleted until restored by command.
+    DeletedInGoogle,
+    /// The CRM contact is gone; kept so that a late reading does not revive it.
+    DeletedInCrm,
+    /// We let go: the contact left the filter, or the user took the label off.
+    Released,
+}

@@ -1,0 +1,169 @@
+//! The three-way merge of one CRM contact into one Google contact: base (what we wrote) / CRM (what is desired) / Google (what
+//! stands there). It yields the one update that is needed, or none, and never takes a value that we did not write.
+
+mod lists;
+mod organizations;
+mod singles;
+
+use serde::Serialize;
+
+use super::{
+    base::{Base, ValueHash},
+    canonical::{Part, keys_of},
+    change::Change,
+    create::member_of,
+    desired::Desired,
+    release::groups,
+    stamp::{Origin, Stamp, stamp_for, stamped},
+};
+use crate::{
+    config::declared::Policy,
+    google::person::{Field, Person},
+    queue::event::AccountKey,
+};
+
+/// Everything that a merge looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Merge<'a> {
+    /// What the CRM says.
+    pub desired: &'a Desired,
+    /// The Google contact, as read with all of [`Field::ALL`].
+    pub person: &'a Person,
+    /// The link's base, used when the person carries no unreleased stamp of this contact.
+    pub link_base: Option<&'a Base>,
+    /// What may be done to values that we did not write.
+    pub policy: Policy,
+    /// The CRM account.
+    pub account: &'a AccountKey,
+    /// The CRM's contact id.
+    pub contact: &'a str,
+    /// Of the link, or `Adopted` for a new adoption; the origin in an unreleased stamp wins.
+    pub origin: Origin,
+    /// Id of this operation.
+    pub op: &'a str,
+    /// The label that the contact should have, `contactGroups/…`.
+    pub label: &'a str,
+    /// Whether we gave it that label before: if it is gone, the user took it off.
+    pub had_label: bool,
+    /// Whether the reading of the CRM may lack values that are there: then nothing is removed.
+    pub partial: bool,
+}
+
+/// What a merge comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Merged; perhaps with nothing to write.
+    Merged(Box<Merged>),
+    /// The user took the label off: nothing is written.
+    OptedOut,
+}
+
+/// A finished merge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merged {
+    /// The update to send; `None` when Google holds everything already.
+    pub change: Option<Change>,
+    /// The base after it.
+    pub base: Base,
+    /// The origin that the stamp holds.
+    pub origin: Origin,
+    /// Values of Google's that stay although the CRM says otherwise.
+    pub kept: Vec<Kept>,
+}
+
+/// A value of Google's that stays although the CRM says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Where.
+    pub field: Field,
+    /// Why, in words.
+    pub why: &'static str,
+}
+
+/// Merges; see the module. Merging again after the change was applied changes nothing.
+pub fn merge(input: &Merge<'_>) -> Verdict {
+    let has_label = input.person.labels().any(|label| label == input.label);
+    if input.had_label && !has_label {
+        return Verdict::OptedOut;
+    }
+    let stamp = stamp_for(input.person, input.account, input.contact).filter(|s| !s.released);
+    let mut draft = Draft::new(input, stamp.as_ref());
+    if input.policy != Policy::Link {
+        draft.names();
+        draft.birthday();
+        draft.lists();
+        draft.organizations();
+    }
+    if !has_label {
+        draft.label();
+    }
+    Verdict::Merged(Box::new(draft.finish(stamp.as_ref())))
+}
+
+/// A merge under way.
+struct Draft<'a> {
+    input: &'a Merge<'a>,
+    /// What we wrote before.
+    base: Base,
+    /// What this change writes.
+    written: Base,
+    change: Change,
+    kept: Vec<Kept>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(input: &'a Merge<'a>, stamp: Option<&Stamp>) -> Self {
+        let base = stamp.map(|s| &s.base).or(input.link_base).cloned().unwrap_or_default();
+        let change = Change::of(input.person);
+        Self { input, base, written: Base::default(), change, kept: Vec::new() }
+    }
+
+    fn keep(&mut self, field: Field, why: &'static str) {
+        let kept = Kept { field, why };
+        if !self.kept.contains(&kept) {
+            self.kept.push(kept);
+        }
+    }
+
+    fn label(&mut self) {
+        let mut memberships = groups(self.input.person);
+        memberships.push(member_of(self.input.label));
+        self.change.person.memberships = memberships;
+        self.change.note(Field::Memberships, "label added");
+    }
+
+    fn finish(mut self, held: Option<&Stamp>) -> Merged {
+        let base = self.base_after();
+        let origin = held.map_or(self.input.origin, |stamp| stamp.origin);
+        let is_needed = held.is_none() || !self.change.mask.is_empty();
+        if is_needed {
+            // The stamp goes with every change, so that values and their hashes are one atomic write.
+            let stamp = Stamp {
+                account: self.input.account.clone(),
+                contact: self.input.contact.to_owned(),
+                origin,
+                op: self.input.op.to_owned(),
+                released: false,
+                base: base.clone(),
+            };
+            self.change.person.client_data = stamped(self.input.person, &stamp);
+            self.change.note(Field::ClientData, "stamped");
+        }
+        Merged { change: is_needed.then_some(self.change), base, origin, kept: self.kept }
+    }
+
+    /// What we wrote and is still there or still wanted. A wanted value that the user took out stays known, so that it is
+    /// never put back; one that neither side has any more is forgotten.
+    fn base_after(&mut self) -> Base {
+        let Merge { desired, person, partial, .. } = *self.input;
+        let wanted = desired.keys();
+        let silent = |hash: &ValueHash| !wanted.iter().any(|(part, _)| hash.is_of(*part));
+        let there: Vec<(Part, String)> = keys_of(&self.change.applied_to(person), &desired.region);
+        let alive: Base = wanted.iter().cloned().chain(there).collect();
+        let mut base = std::mem::take(&mut self.base);
+        // A partial reading that is silent about a part does not say that its values are unwanted.
+        base.retain(|hash| alive.contains(hash) || (partial && silent(hash)));
+        base.extend(std::mem::take(&mut self.written));
+        base
+    }
+}

@@ -1,0 +1,14 @@
+//! What should happen in Google, as pure functions: no I/O, no clock, no chance. `desired` says what a CRM contact looks like
+//! in Google; `create`, `merge` and `release` turn it into the one write that is needed, or none.
+
+pub mod base;
+pub mod canonical;
+pub mod change;
+pub mod create;
+pub mod desired;
+pub mod link;
+pub mod merge;
+pub mod release;
+pub mod stamp;
+pub mod triage;
+pub mod twin;
