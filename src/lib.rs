@@ -3,11 +3,17 @@
 //! `receive` → `queue` → `work` → `plan` → `push`, with `reconcile` as the slow road through the same `plan` and `push`.
 //! `crm` and `google` speak to the two sides, `store` to Redis; `app` puts them together, `cli` starts them.
 
+pub mod admin;
+pub mod app;
 pub mod config;
 pub mod contact;
 pub mod crm;
 pub mod google;
 pub mod plan;
+pub mod push;
 pub mod queue;
 pub mod receive;
+pub mod reconcile;
 pub mod store;
+pub mod telemetry;
+pub mod work;

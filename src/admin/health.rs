@@ -82,7 +82,8 @@ async fn render(State(health): State<Health>, headers: HeaderMap) -> Response {
 
 /// Whether a request carries this bearer token; compared in constant time.
 pub fn carries_token(headers: &HeaderMap, token: &SecretString) -> bool {
-    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    let given =
+        headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
     given.is_some_and(|given| {
         aws_lc_rs::constant_time::verify_slices_are_equal(given.as_bytes(), token.expose_secret().as_bytes()).is_ok()
     })

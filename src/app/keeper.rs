@@ -89,7 +89,10 @@ impl Keeper {
 
     /// Whatever Redis lost is found again by a reconcile of every sync.
     async fn begin_epoch(&self, what: &str, installation: &Installation) -> Result<(), String> {
-        tracing::error!(epoch = installation.epoch, "{what}; every Google account is listed anew before anything is created");
+        tracing::error!(
+            epoch = installation.epoch,
+            "{what}; every Google account is listed anew before anything is created"
+        );
         let current = self.current.borrow().clone();
         for sync in &current.syncs {
             let runs = Runs::new(self.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);

@@ -131,7 +131,12 @@ struct Parts {
 }
 
 impl Parts {
-    async fn build(foundation: Foundation, settings: Settings, credentials: &Credentials, stop: &CancellationToken) -> Result<Self, StartError> {
+    async fn build(
+        foundation: Foundation,
+        settings: Settings,
+        credentials: &Credentials,
+        stop: &CancellationToken,
+    ) -> Result<Self, StartError> {
         let settings = Arc::new(settings);
         let installation = foundation.installation().clone();
         let current = foundation.current(installation).await?;
@@ -167,8 +172,7 @@ impl Parts {
 
     fn start(self, tasks: &TaskTracker, roles: Roles, listeners: Listeners, stop: &CancellationToken) {
         let doors = watch_doors(tasks, self.current.clone(), stop.clone());
-        let receive =
-            Receive::new(doors, self.door.clone(), &self.settings.public_url, (&self.settings.tune).into());
+        let receive = Receive::new(doors, self.door.clone(), &self.settings.public_url, (&self.settings.tune).into());
         let admin_routes = admin::health::router(self.health.clone());
         if roles.web {
             let public = receive::router(receive);

@@ -59,7 +59,8 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
     let Deed::Create { person } = &task.deed else { return Ok(()) };
     let token = account.pay(Call::Create).await?;
     intend(account, context, std::slice::from_ref(task)).await?;
-    let result = if may_leave(account) { account.tools.people.create(&token, person).await } else { Err(Failure::NotSent) };
+    let result =
+        if may_leave(account) { account.tools.people.create(&token, person).await } else { Err(Failure::NotSent) };
     match account.heard(Call::Create, &token, result).await {
         Ok(after) => finished(account, context, &[(task, after)]).await,
         Err(failure) if failure.certainly_not_executed(Call::Create) => {
@@ -77,8 +78,11 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, tasks: &[Task])
     let people: Vec<Person> = tasks.iter().filter_map(body).collect();
     let token = account.pay(Call::BatchCreate).await?;
     intend(account, context, tasks).await?;
-    let result =
-        if may_leave(account) { account.tools.people.batch_create(&token, &people).await } else { Err(Failure::NotSent) };
+    let result = if may_leave(account) {
+        account.tools.people.batch_create(&token, &people).await
+    } else {
+        Err(Failure::NotSent)
+    };
     let results = match account.heard(Call::BatchCreate, &token, result).await {
         Ok(results) => results,
         Err(failure) if failure.certainly_not_executed(Call::BatchCreate) => {
@@ -129,7 +133,8 @@ fn uncertain(account: &Account, task: &Task) -> Step {
     let tune = &account.tools.settings.tune;
     let mut step = Step::of(&task.contact);
     step.generation = Some(task.mark.generation);
-    step.due = Some(now_ms() + i64::try_from((account.lease.remaining() + tune.google_timeout).as_millis()).unwrap_or(0));
+    step.due =
+        Some(now_ms() + i64::try_from((account.lease.remaining() + tune.google_timeout).as_millis()).unwrap_or(0));
     step.why = Some("uncertain_create");
     step
 }

@@ -13,8 +13,15 @@ pub async fn ensure(account: &mut Account, name: &str, fresh: bool) -> Result<St
     let key = GoogleKeys::new(account.subject()).state();
     let field = format!("label:{}", folded(name));
     if !fresh {
-        let known: Option<String> =
-            account.tools.pool.get().await.map_err(StoreError::from)?.hget(&key, &field).await.map_err(StoreError::from)?;
+        let known: Option<String> = account
+            .tools
+            .pool
+            .get()
+            .await
+            .map_err(StoreError::from)?
+            .hget(&key, &field)
+            .await
+            .map_err(StoreError::from)?;
         if let Some(resource) = known {
             return Ok(resource);
         }
@@ -60,4 +67,3 @@ async fn create(account: &mut Account, name: &str) -> Result<String, Halt> {
 fn folded(name: &str) -> String {
     name.trim().to_lowercase()
 }
-

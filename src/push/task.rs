@@ -2,7 +2,7 @@
 
 use crate::{
     google::person::Person,
-    plan::{link::Link, merge::Change},
+    plan::{change::Change, link::Link},
     store::ledger::Mark,
 };
 

@@ -58,12 +58,7 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
     }
 }
 
-async fn batch(
-    account: &mut Account,
-    context: &mut Context<'_>,
-    mask: &[Field],
-    tasks: &[Task],
-) -> Result<(), Halt> {
+async fn batch(account: &mut Account, context: &mut Context<'_>, mask: &[Field], tasks: &[Task]) -> Result<(), Halt> {
     let people: Vec<Person> = tasks.iter().filter_map(body).collect();
     let token = account.pay(Call::BatchUpdate).await?;
     let result = account.tools.people.batch_update(&token, &people, mask).await;
@@ -107,7 +102,8 @@ async fn batch_failed(context: &mut Context<'_>, tasks: &[Task], failure: Failur
                 let mut step = Step::of(&task.contact);
                 step.generation = Some(task.mark.generation);
                 step.due = Some(crate::store::now_ms());
-                step.why = Some(if named.is_empty() && failure.class() == Class::Validation { "alone" } else { "again" });
+                step.why =
+                    Some(if named.is_empty() && failure.class() == Class::Validation { "alone" } else { "again" });
                 step
             }
         };
@@ -158,4 +154,3 @@ fn body(task: &Task) -> Option<Person> {
         _ => None,
     }
 }
-

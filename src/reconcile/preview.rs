@@ -1,14 +1,27 @@
 //! A plan not applied: what a run would do now, in numbers.
 
-use std::{collections::HashSet, sync::Arc, time::{Duration, Instant}};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 
 use crate::{
     contact::Contact,
-    crm::highlevel::{client::Access, failure::CrmFailure},
-    plan::{identity::Verdict, link::{Link, LinkState}},
-    store::{StoreError, census::Census, current::{GoogleAccount, SyncSpec}, keys::CrmKeys, ledger::LedgerView},
+    crm::highlevel::{Access, CrmFailure},
+    plan::{
+        identity::Verdict,
+        link::{Link, LinkState},
+    },
+    store::{
+        StoreError,
+        census::Census,
+        current::{GoogleAccount, SyncSpec},
+        keys::CrmKeys,
+        ledger::LedgerView,
+    },
     work::{Account, CrmAccessFailure, Found, Halt, Tools, identifiers, look_up, refresh},
 };
 
@@ -82,7 +95,9 @@ pub async fn preview(tools: &Arc<Tools>, sync: &Arc<SyncSpec>) -> Result<Plan, P
             match found {
                 Found::Stamped(_) | Found::Twins(_) => plan.update += 1,
                 Found::Ladder(Verdict::Create, _) => plan.create += 1,
-                Found::Ladder(Verdict::Adopt { resource, .. }, _) if adopted.insert(resource.clone()) => plan.adopt += 1,
+                Found::Ladder(Verdict::Adopt { resource, .. }, _) if adopted.insert(resource.clone()) => {
+                    plan.adopt += 1
+                }
                 Found::Ladder(..) | Found::CountFirst => plan.needs_you += 1,
             }
         }

@@ -8,11 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     contact::Contact,
-    crm::highlevel::{
-        client::Access,
-        failure::CrmFailure,
-        page::{Cursor, Page},
-    },
+    crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::{
         desired::desired,
         filter::passes,
@@ -126,8 +122,7 @@ impl<'a> Walk<'a> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
         while !self.stop.is_cancelled() {
             let page = self.page(run, lease).await?;
-            let noted: Vec<_> =
-                page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
+            let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
             census.note(&noted).await?;
             run.seen += noted.len() as u64;
             if !advance(run, &page) {
@@ -143,8 +138,7 @@ impl<'a> Walk<'a> {
         while !self.stop.is_cancelled() {
             self.hold_back(run, lease).await?;
             let page = self.page(run, lease).await?;
-            let noted: Vec<_> =
-                page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
+            let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
             census.note(&noted).await?;
             let marked = self.differing(run, &page).await?;
             run.unreadable += page.skipped.len() as u64;
@@ -154,8 +148,7 @@ impl<'a> Walk<'a> {
                 run.state = RunState::Writing;
             }
             let body = encode("a run", run)?;
-            let marking =
-                Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &marked, run_body: Some(&body) };
+            let marking = Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &marked, run_body: Some(&body) };
             mark(&self.tools.pool, &self.keys, marking).await?;
             ring();
             if !more {

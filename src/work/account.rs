@@ -19,15 +19,7 @@ use crate::{
         failure::{Class, Failure},
         people::{ListCursor, ListPage},
     },
-    store::{
-        StoreError,
-        current::GoogleAccount,
-        decode, encode,
-        keys::GoogleKeys,
-        lease::Lease,
-        now_ms,
-        pool::Pool,
-    },
+    store::{StoreError, current::GoogleAccount, decode, encode, keys::GoogleKeys, lease::Lease, now_ms, pool::Pool},
 };
 
 use super::{AccessFailure, Tools};
@@ -102,7 +94,9 @@ impl Account {
         let limits = Limits::of(&tools.settings.tune);
         let stored: Option<String> = tools.pool.get().await?.hget(keys.state(), "budget").await?;
         let budget = match stored {
-            Some(text) => decode::<Budget>("a budget", &text).map_or_else(|_| Budget::new(&limits), |b| b.resumed(&limits)),
+            Some(text) => {
+                decode::<Budget>("a budget", &text).map_or_else(|_| Budget::new(&limits), |b| b.resumed(&limits))
+            }
             None => Budget::new(&limits),
         };
         Ok(Some(Self { google: google.clone(), lease, tools: tools.clone(), budget, listed: None }))
@@ -154,7 +148,12 @@ impl Account {
     }
 
     /// Takes note of how a call ended.
-    pub async fn heard<T>(&mut self, call: Call, token: &SecretString, result: Result<T, Failure>) -> Result<T, Failure> {
+    pub async fn heard<T>(
+        &mut self,
+        call: Call,
+        token: &SecretString,
+        result: Result<T, Failure>,
+    ) -> Result<T, Failure> {
         match &result {
             Ok(_) => self.budget.on_success(&call.cost(), Timestamp::now()),
             Err(Failure::Quota { kind, retry_after }) => self.budget.on_quota(*kind, *retry_after, Timestamp::now()),

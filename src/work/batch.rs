@@ -243,7 +243,9 @@ impl Work<'_> {
         for (item, contact) in linked {
             let Some(link) = item.link.clone() else { continue };
             match persons.get(&link.resource) {
-                Some(Some(person)) => tasks.extend(self.merge_one(account, item, &contact, person, link.origin, "updated").await?),
+                Some(Some(person)) => {
+                    tasks.extend(self.merge_one(account, item, &contact, person, link.origin, "updated").await?)
+                }
                 Some(None) => vanished.push((item, contact)),
                 // The reading was left out of the answer: the mark stands, the next slice reads again.
                 None => {}
@@ -312,7 +314,8 @@ impl Work<'_> {
     ) -> Result<Option<Task>, Halt> {
         match (found, item.decision.clone()) {
             (Found::Stamped(person), _) => {
-                let origin = stamp_for(&person, &self.sync.account.key, &item.contact).map_or(Origin::Adopted, |s| s.origin);
+                let origin =
+                    stamp_for(&person, &self.sync.account.key, &item.contact).map_or(Origin::Adopted, |s| s.origin);
                 self.merge_one(account, item, contact, &person, origin, "updated").await
             }
             (Found::Twins(persons), _) => {
@@ -320,14 +323,18 @@ impl Work<'_> {
                 let Some(first) = persons.into_iter().min_by(|a, b| a.resource_name.cmp(&b.resource_name)) else {
                     return Ok(None);
                 };
-                let origin = stamp_for(&first, &self.sync.account.key, &item.contact).map_or(Origin::Adopted, |s| s.origin);
+                let origin =
+                    stamp_for(&first, &self.sync.account.key, &item.contact).map_or(Origin::Adopted, |s| s.origin);
                 self.merge_one(account, item, contact, &first, origin, "updated").await
             }
             (_, Some(Decision::Link(resource))) => {
                 let persons = read(account, std::slice::from_ref(&resource)).await?;
                 match persons.get(&resource).cloned().flatten() {
                     Some(person) => self.merge_one(account, item, contact, &person, Origin::Adopted, "adopted").await,
-                    None => self.ask(item, Question { why: "the chosen person is gone".into(), candidates: Vec::new() }).await,
+                    None => {
+                        self.ask(item, Question { why: "the chosen person is gone".into(), candidates: Vec::new() })
+                            .await
+                    }
                 }
             }
             (_, Some(Decision::Create)) | (Found::Ladder(Verdict::Create, _), None) => {

@@ -43,7 +43,8 @@ impl Tools {
         };
         // The registry, not the copy in `current`: another process may have rotated a moment ago.
         let kept = self.kept_tokens(account).await?;
-        if let Some(token) = kept.as_ref().and_then(|t| Credential::Oauth(t.clone()).bearer(Timestamp::now()).cloned()) {
+        if let Some(token) = kept.as_ref().and_then(|t| Credential::Oauth(t.clone()).bearer(Timestamp::now()).cloned())
+        {
             return Ok(token);
         }
         let refresh = kept.map_or_else(|| declared.clone(), |t| t.refresh);

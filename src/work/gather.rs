@@ -8,11 +8,7 @@ use secrecy::SecretString;
 
 use crate::{
     contact::Contact,
-    crm::highlevel::{
-        client::{Access, Reading},
-        failure::CrmFailure,
-        oauth::TokenFailure,
-    },
+    crm::highlevel::{Access, CrmFailure, Reading, oauth::TokenFailure},
     store::{StoreError, current::SyncSpec, decode, ledger::Mark, runs::Runs},
 };
 
@@ -50,7 +46,12 @@ const REFUSED_FOR: Duration = Duration::from_secs(60);
 const STALE_READINGS: u64 = 2;
 
 /// Gathers the state of each contact, in the order given.
-pub async fn gather(tools: &Tools, sync: &SyncSpec, runs: &Runs, due: &[(String, Mark)]) -> Result<Vec<State>, StoreError> {
+pub async fn gather(
+    tools: &Tools,
+    sync: &SyncSpec,
+    runs: &Runs,
+    due: &[(String, Mark)],
+) -> Result<Vec<State>, StoreError> {
     if sync.account.is_limited() {
         return limited::gather(tools, sync, due).await;
     }
@@ -102,11 +103,7 @@ async fn readings(
     Ok(known)
 }
 
-fn without_token(
-    failure: &CrmAccessFailure,
-    due: &[(String, Mark)],
-    mut known: HashMap<String, State>,
-) -> Vec<State> {
+fn without_token(failure: &CrmAccessFailure, due: &[(String, Mark)], mut known: HashMap<String, State>) -> Vec<State> {
     tracing::error!(reason = %failure, "no token for the CRM account; its contacts wait");
     let after = match failure {
         CrmAccessFailure::Token(TokenFailure::Crm(CrmFailure::RateLimited { retry_after })) => *retry_after,

@@ -3,7 +3,10 @@
 use secrecy::SecretString;
 
 use crate::{
-    google::{OauthFailure, oauth::{OauthApp, Refreshed}},
+    google::{
+        OauthFailure,
+        oauth::{OauthApp, Refreshed},
+    },
     store::current::GoogleAccount,
 };
 

@@ -54,10 +54,7 @@ pub async fn refresh(account: &mut Account) -> Result<Refreshed, Halt> {
     Ok(refreshed)
 }
 
-fn wait_for_visibility(
-    account: &Account,
-    installation: &crate::store::installation::Installation,
-) -> Result<(), Halt> {
+fn wait_for_visibility(account: &Account, installation: &crate::store::installation::Installation) -> Result<(), Halt> {
     // The first epoch has nothing behind it.
     if installation.epoch <= 1 {
         return Ok(());

@@ -1,6 +1,6 @@
 //! The small steps that end a contact's turn without a write to Google.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +111,8 @@ pub async fn deleted_in_google(account: &Account, context: &mut Context<'_>, ite
         let gone = Link { state: LinkState::DeletedInGoogle, ..link.clone() };
         step.link = Some(Some(encode("a link", &gone)?));
         step.disown = Some(link.resource.clone());
-        step.journal = Some(noticed(context.sync, item, "deleted-in-google", "the user deleted it in Google; it stays deleted"));
+        step.journal =
+            Some(noticed(context.sync, item, "deleted-in-google", "the user deleted it in Google; it stays deleted"));
         steps.push(step);
     }
     refuse(account, context, items, |_, _| Some(Refusal::Deleted)).await?;
@@ -119,12 +120,7 @@ pub async fn deleted_in_google(account: &Account, context: &mut Context<'_>, ite
 }
 
 /// The user took the label off: the sync lets go of the contact.
-pub async fn opted_out(
-    account: &Account,
-    context: &mut Context<'_>,
-    item: &Item,
-    person: &Person,
-) -> Result<(), Halt> {
+pub async fn opted_out(account: &Account, context: &mut Context<'_>, item: &Item, person: &Person) -> Result<(), Halt> {
     let sync = context.sync.id.clone();
     refuse(account, context, std::slice::from_ref(item), |held, _| {
         let mut syncs = match held {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::foundation::StartError,
     config::Settings,
-    crm::highlevel::{client::HighLevel, oauth::Oauth as HighLevelOauth},
+    crm::highlevel::{HighLevel, oauth::Oauth as HighLevelOauth},
     google::{http, oauth::Oauth, people::People, tokens::AccessTokens},
     store::{current::Current, highwater::Highwater, installation::Guard, pool::Pool, registry::RegistryStore},
 };

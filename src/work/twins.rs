@@ -6,12 +6,7 @@ use crate::{
     google::call::Call,
     plan::{link::Link, stamp::stamps_of, twin::is_surplus_twin},
     queue::dispatch::{Marking, mark},
-    store::{
-        current::SyncSpec,
-        keys::CrmKeys,
-        ledger::LedgerView,
-        listing::Listing,
-    },
+    store::{current::SyncSpec, keys::CrmKeys, ledger::LedgerView, listing::Listing},
 };
 
 use super::{Account, Halt, listing::Refreshed, matching::read, note};
@@ -55,12 +50,17 @@ pub async fn fold(account: &mut Account, sync: &SyncSpec) -> Result<u64, Halt> {
         let persons = read(account, &names).await?;
         let mut twins: Vec<_> = persons.into_iter().filter_map(|(_, person)| person).collect();
         twins.sort_by(|a, b| a.resource_name.cmp(&b.resource_name));
-        let Some(contact) = twins.iter().flat_map(stamps_of).find(|s| s.account == sync.account.key && !s.released) else {
+        let Some(contact) = twins.iter().flat_map(stamps_of).find(|s| s.account == sync.account.key && !s.released)
+        else {
             continue;
         };
         let twins: Vec<_> = twins
             .into_iter()
-            .filter(|p| stamps_of(p).iter().any(|s| s.account == sync.account.key && s.contact == contact.contact && !s.released))
+            .filter(|p| {
+                stamps_of(p)
+                    .iter()
+                    .any(|s| s.account == sync.account.key && s.contact == contact.contact && !s.released)
+            })
             .collect();
         let link = view.links::<Link>(&[contact.contact.clone()]).await?.into_iter().next().flatten();
         let label = link.as_ref().and_then(|l| l.holders.get(&sync.id)).cloned().unwrap_or_default();

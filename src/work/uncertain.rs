@@ -1,8 +1,15 @@
 //! Creates whose end is unknown: looked for in Google's listing, twice, a propagation window apart, before anything is sent again.
 
 use crate::{
-    push::{Context, intent::{Intent, Resolve}},
-    store::{encode, ledger::{Mark, Step}, now_ms},
+    push::{
+        Context,
+        intent::{Intent, Resolve},
+    },
+    store::{
+        encode,
+        ledger::{Mark, Step},
+        now_ms,
+    },
 };
 
 /// What an intent allows.
