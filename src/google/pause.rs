@@ -31,13 +31,17 @@ impl Pause {
         self.times == 0
     }
 
-    /// Google complained. Its own word on how long to wait is taken, within `longest`; a running pause never gets shorter.
-    pub fn extend(&mut self, lengths: &Lengths, retry_after: Option<Duration>, now: i64) {
-        let doubled = lengths.first.saturating_mul(1 << self.times.min(16));
-        let wait = retry_after.unwrap_or(doubled).min(lengths.longest);
-        self.times = self.times.saturating_add(1);
-        let until = now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+    /// How long the next pause is, if Google does not say.
+    pub fn next(&self, lengths: &Lengths) -> Duration {
+        lengths.first.saturating_mul(1 << self.times.min(16)).min(lengths.longest)
+    }
+
+    /// Google complained: stop for `wait`, within the longest pause. A running pause never gets shorter.
+    pub fn extend(&mut self, lengths: &Lengths, wait: Duration, now: i64) {
+        let wait = i64::try_from(wait.min(lengths.longest).as_millis()).unwrap_or(i64::MAX);
+        let until = now.saturating_add(wait);
         self.until = if self.is_over(lengths, now) { until } else { until.max(self.until) };
+        self.times = self.times.saturating_add(1);
     }
 
     /// Google accepted again.
@@ -56,5 +60,28 @@ impl Pause {
     fn is_over(&self, lengths: &Lengths, now: i64) -> bool {
         let longest = i64::try_from(lengths.longest.as_millis()).unwrap_or(i64::MAX);
         self.until <= now || self.until - now > longest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENGTHS: Lengths = Lengths::minutes(5, 60);
+    const MINUTE: i64 = 60_000;
+
+    #[test]
+    fn a_running_pause_is_never_shortened_and_never_longer_than_the_longest() {
+        let mut pause = Pause::default();
+        pause.extend(&LENGTHS, Duration::MAX, 0);
+        pause.extend(&LENGTHS, Duration::from_secs(1), MINUTE);
+        assert_eq!(pause.delay(&LENGTHS, MINUTE), Duration::from_secs(59 * 60));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_ends_a_pause() {
+        let mut pause = Pause::default();
+        pause.extend(&LENGTHS, pause.next(&LENGTHS), 1_000 * MINUTE);
+        assert_eq!(pause.delay(&LENGTHS, 0), Duration::ZERO);
     }
 }

@@ -296,4 +296,16 @@ mod tests {
             }
         }
     }
+
+    #[tokio::test]
+    async fn a_call_that_never_left_and_an_answer_that_never_came_are_told_apart() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
+        let client = crate::google::http::client(std::time::Duration::from_millis(300)).expect("a client");
+        let people = People::new(client, base);
+        // The listener's backlog takes the connection and the request; nobody answers.
+        assert_eq!(people.create(&token(), &Person::default()).await, Err(Failure::Lost));
+        drop(listener);
+        assert_eq!(people.create(&token(), &Person::default()).await, Err(Failure::NotSent));
+    }
 }
