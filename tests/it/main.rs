@@ -1,0 +1,5 @@
+//! The one integration binary, a module per subject.
+
+mod events;
+mod signature_axes;
+mod signatures;
