@@ -1,11 +1,6 @@
 //! The door over a real socket and a real Redis: every status it answers with, and what is in the stream afterwards.
 
-use std::{
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use carnet::{
@@ -14,7 +9,6 @@ use carnet::{
     receive::{Doors, Limits, Receive, router},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use redis::AsyncCommands as _;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::{
@@ -22,6 +16,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
+
+use crate::own_redis::Redis;
 
 const CRMS: &str = r#"
 [[crm]]
@@ -50,54 +46,10 @@ id = "44310987"
 "#;
 const LEAD: &str = r#"{"contact_id":"c1","location":{"id":"loc"}}"#;
 
-/// A redis-server of the test's own, gone with it.
-struct Redis {
-    child: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Redis {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let socket = folder.path().join("redis.sock");
-        let child = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--unixsocket"])
-            .arg(&socket)
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed");
-        let redis = Self { child, folder };
-        let patience = Instant::now() + Duration::from_secs(10);
-        while tokio::net::UnixStream::connect(&socket).await.is_err() {
-            assert!(Instant::now() < patience, "redis-server does not answer");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        redis
-    }
-
-    fn url(&self) -> String {
-        format!("unix://{}", self.folder.path().join("redis.sock").display())
-    }
-
-    async fn stream(&self, key: &str) -> Vec<redis::streams::StreamId> {
-        let client = redis::Client::open(self.url()).expect("a client");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-        let range: redis::streams::StreamRangeReply = connection.xrange_all(key).await.expect("a stream");
-        range.ids
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // Nothing can be done about a server that is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn open_doors() -> Doors {
-    Doors::build(&toml::from_str::<Declared>(CRMS).expect("declared state").crm).map_err(|e| e.to_string()).expect("doors")
+    Doors::build(&toml::from_str::<Declared>(CRMS).expect("declared state").crm)
+        .map_err(|e| e.to_string())
+        .expect("doors")
 }
 
 fn limits() -> Limits {
@@ -141,10 +93,12 @@ async fn a_believed_event_is_in_the_stream_when_the_sender_is_told() {
 async fn a_list_of_events_signed_over_the_public_address_is_stored_one_by_one() {
     let redis = Redis::start().await;
     let address = serve(open_doors(), &redis.url(), limits()).await;
-    let mut events: Value = serde_json::from_str(include_str!("fixtures/hubspot/object_creation_generic.json")).unwrap();
+    let mut events: Value =
+        serde_json::from_str(include_str!("fixtures/hubspot/object_creation_generic.json")).unwrap();
     events[0]["portalId"] = json!("nobody's");
     events[1]["subscriptionType"] = json!("contact.propertyChange");
-    events.as_array_mut().unwrap().push(events[1].clone());
+    let again = events[1].clone();
+    events.as_array_mut().unwrap().push(again);
     let (body, at) = (events.to_string(), jiff::Timestamp::now().as_millisecond());
     let message = format!("POSThttps://hooks.example.com/webhooks/hub?a=b%20c{body}{at}");
     let mac = Hmac::<sha2::Sha256>::new_from_slice(b"client secret").unwrap().chain_update(message).finalize();
