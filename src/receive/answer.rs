@@ -24,7 +24,6 @@ pub(super) struct Taken {
 }
 
 /// A delivery that was turned away.
-#[derive(Clone, Debug)]
 pub(super) enum Turned {
     /// Nobody knows yet which CRMs there are.
     NotReady,

@@ -1,7 +1,6 @@
 //! Webhook in: limit, verify, parse what routing needs, append, answer. The door does nothing else.
 //!
-//! Every way through ends in an answer of [`answer`]; a bug would end in 429 too, because HighLevel may come again only
-//! after that one.
+//! Never a 5xx: what cannot be stored now is 429, because HighLevel may come again only after that one; a bug is too.
 
 mod answer;
 mod body;
@@ -64,11 +63,12 @@ impl Receive {
 /// `POST /webhooks/{crm}`. Counts `carnet_webhooks_total{crm, outcome}`: one for each event of a believed delivery, one for
 /// each delivery that was turned away.
 pub fn router(receive: Receive) -> Router {
-    Router::new()
-        .route("/webhooks/{crm}", post(webhook))
-        .method_not_allowed_fallback(|| async { Turned::WrongMethod })
-        .layer(CatchPanicLayer::custom(|_| Turned::NotReady.into_response()))
-        .with_state(receive)
+    let routes = Router::new().route("/webhooks/{crm}", post(webhook)).method_not_allowed_fallback(wrong_method);
+    panics_are_429(routes.with_state(receive))
+}
+
+fn panics_are_429(router: Router) -> Router {
+    router.layer(CatchPanicLayer::custom(|_| Turned::NotReady.into_response()))
 }
 
 async fn webhook(
@@ -78,16 +78,37 @@ async fn webhook(
 ) -> Response {
     let doors = receive.crms.borrow().clone();
     let opened = name.map_err(|_| Turned::UnknownCrm).and_then(|Path(name)| doors.find(&name));
-    match opened {
-        Ok(opened) => {
-            let outcome = deliver::deliver(&receive, opened, request).await;
-            answer::count(&opened.crm.name, &outcome);
-            outcome.map_or_else(Turned::into_response, Taken::into_response)
-        }
-        Err(turned) => {
-            // Names that are not configured come from outside and would make labels without end.
-            answer::count("", &Err(turned.clone()));
-            turned.into_response()
-        }
+    let (crm, outcome) = match opened {
+        Ok(opened) => (opened.crm.name.as_str(), deliver::deliver(&receive, opened, request).await),
+        // Names that are not configured come from outside and would make labels without end.
+        Err(turned) => ("", Err(turned)),
+    };
+    answer::count(crm, &outcome);
+    outcome.map_or_else(Turned::into_response, Taken::into_response)
+}
+
+async fn wrong_method() -> Turned {
+    answer::count("", &Err(Turned::WrongMethod));
+    Turned::WrongMethod
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn even_a_bug_asks_the_sender_to_come_again() {
+        let bug = || async {
+            if true {
+                panic!("a bug")
+            }
+        };
+        let app = panics_are_429(Router::new().route("/", post(bug)));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let response = reqwest::Client::new().post(format!("http://{address}/")).send().await.expect("an answer");
+        assert_eq!(response.status(), 429);
+        assert!(response.headers().contains_key("retry-after"));
     }
 }

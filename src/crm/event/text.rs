@@ -26,7 +26,8 @@ pub(super) fn first(value: &Value, pointers: &[&str]) -> Option<String> {
 
 /// A text from elsewhere, held to the same rules.
 pub(super) fn usable(text: String) -> Option<String> {
-    (!text.is_empty() && text.len() <= LONGEST && !text.contains("{{")).then_some(text)
+    let is_plausible = !text.is_empty() && text.len() <= LONGEST && !text.contains(char::is_control);
+    (is_plausible && !text.contains("{{")).then_some(text)
 }
 
 /// A time: RFC 3339, Unix seconds or milliseconds, as text or number. Anything else is no time, never an error: an event
@@ -50,12 +51,12 @@ mod tests {
 
     #[test]
     fn ids_may_be_numbers_and_placeholders_are_nothing() {
-        let body = json!({"n": 123, "t": " a1 ", "e": "", "null": "null", "m": "{{contact.id}}", "f": 1.5, "o": {},
+        let body = json!({"n": 123, "t": " a1 ", "e": "", "null": "null", "m": "{{contact.id}}", "f": 1.5, "o": {}, "lines": "a\nb",
             "long": "x".repeat(129)});
         for (pointer, found) in [("/n", Some("123")), ("/t", Some("a1"))] {
             assert_eq!(text(&body, pointer).as_deref(), found);
         }
-        for pointer in ["/e", "/null", "/m", "/f", "/o", "/long", "/missing", ""] {
+        for pointer in ["/e", "/null", "/m", "/f", "/o", "/lines", "/long", "/missing", ""] {
             assert_eq!(text(&body, pointer), None, "{pointer}");
         }
         assert_eq!(first(&body, &["/e", "/m", "/n"]).as_deref(), Some("123"));

@@ -7,13 +7,14 @@ mod clock;
 mod inside_body;
 mod key;
 mod message;
+mod problem;
 mod shared;
 mod signed;
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
-pub use build::{BadSignatureConfig, Problem};
+pub use problem::{BadSignatureConfig, Problem};
 
 use crate::config::declared::Crm;
 use shared::Shared;
