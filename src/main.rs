@@ -1,3 +1,8 @@
 //! The `carnet` program: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    carnet::cli::run().await
+}

@@ -84,7 +84,12 @@ impl Foundation {
         Ok(Current::open(&self.registry.load().await?, installation, self.registry.sealer())?)
     }
 
-    /// The installation's id.
+    /// Another guard over the same parts, for a command's own tools.
+    pub fn new_guard(&self) -> Guard {
+        Guard::new(self.pool.clone(), self.registry.clone(), self.highwater.clone())
+    }
+
+    /// The installation.
     pub fn installation(&self) -> &Installation {
         self.found.installation()
     }

@@ -32,7 +32,9 @@ impl Bell {
                 let now = Instant::now();
                 let due: Vec<String> = held.iter().filter(|(_, at)| **at <= now).map(|(s, _)| s.clone()).collect();
                 if !due.is_empty() {
-                    due.iter().for_each(|s| drop(held.remove(s)));
+                    for subject in &due {
+                        held.remove(subject);
+                    }
                     return due;
                 }
                 held.values().min().copied()

@@ -49,7 +49,7 @@ impl Tools {
         }
         let refresh = kept.map_or_else(|| declared.clone(), |t| t.refresh);
         let app = App { id: client_id, secret: client_secret };
-        let persist = async |tokens: &Tokens| self.keep_tokens(account, tokens).await;
+        let persist = |tokens: Tokens| self.keep_tokens(account, tokens);
         let tokens = self.highlevel_oauth.refresh(&account.key, app, &refresh, persist).await?;
         Ok(tokens.access)
     }
@@ -68,7 +68,7 @@ impl Tools {
         }))
     }
 
-    async fn keep_tokens(&self, account: &CrmAccount, tokens: &Tokens) -> Result<(), RegistryError> {
+    async fn keep_tokens(&self, account: &CrmAccount, tokens: Tokens) -> Result<(), RegistryError> {
         let kept = Kept {
             access: tokens.access.expose_secret().to_owned(),
             refresh: tokens.refresh.expose_secret().to_owned(),

@@ -83,16 +83,20 @@ impl Oauth {
     }
 
     /// Turns the code of a new installation into tokens, which are returned once `persist` has stored them.
-    pub async fn exchange<E: Display>(
+    pub async fn exchange<E, S>(
         &self,
         app: App<'_>,
         code: &str,
         redirect_uri: &str,
-        persist: impl AsyncFn(&Tokens) -> Result<(), E>,
-    ) -> Result<Tokens, TokenFailure> {
+        persist: impl FnOnce(Tokens) -> S,
+    ) -> Result<Tokens, TokenFailure>
+    where
+        E: Display,
+        S: Future<Output = Result<(), E>>,
+    {
         let grant = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect_uri)];
         let tokens = self.ask(app, &grant).await?;
-        store(&tokens, persist).await?;
+        store(persist(tokens.clone())).await?;
         Ok(tokens)
     }
 
@@ -100,13 +104,17 @@ impl Oauth {
     ///
     /// Calls with the same refresh token share one exchange: the others wait and get the same tokens. Two processes that
     /// refresh at the same time are safe too: within 30 seconds HighLevel answers a spent token with the same successor.
-    pub async fn refresh<E: Display>(
+    pub async fn refresh<E, S>(
         &self,
         account: &AccountKey,
         app: App<'_>,
         refresh_token: &SecretString,
-        persist: impl AsyncFn(&Tokens) -> Result<(), E>,
-    ) -> Result<Tokens, TokenFailure> {
+        persist: impl FnOnce(Tokens) -> S,
+    ) -> Result<Tokens, TokenFailure>
+    where
+        E: Display,
+        S: Future<Output = Result<(), E>>,
+    {
         let flight = self.flight(account);
         let mut last = flight.lock().await;
         let rotation = match &mut *last {
@@ -118,7 +126,7 @@ impl Oauth {
             }
         };
         if !rotation.stored {
-            store(&rotation.tokens, persist).await?;
+            store(persist(rotation.tokens.clone())).await?;
             rotation.stored = true;
         }
         Ok(rotation.tokens.clone())
@@ -155,11 +163,8 @@ impl Rotation {
     }
 }
 
-async fn store<E: Display>(
-    tokens: &Tokens,
-    persist: impl AsyncFn(&Tokens) -> Result<(), E>,
-) -> Result<(), TokenFailure> {
-    persist(tokens).await.map_err(|error| TokenFailure::NotStored(error.to_string()))
+async fn store<E: Display>(stored: impl Future<Output = Result<(), E>>) -> Result<(), TokenFailure> {
+    stored.await.map_err(|error| TokenFailure::NotStored(error.to_string()))
 }
 
 /// The OAuth error code, or the sentences that servers write in its place.
@@ -220,7 +225,7 @@ mod tests {
 
         async fn refresh(&self, token: &str, stores: bool) -> Result<String, TokenFailure> {
             let app = App { id: "app", secret: &self.secret };
-            let persist = async |_: &Tokens| if stores { Ok(()) } else { Err("the disk is full") };
+            let persist = async |_: Tokens| if stores { Ok(()) } else { Err("the disk is full") };
             let tokens = self.oauth.refresh(&self.account, app, &token.into(), persist).await?;
             Ok(tokens.access.expose_secret().to_owned())
         }
@@ -252,7 +257,7 @@ mod tests {
         let setting = Setting::new([granted(1), granted(2)]).await;
         let stores = AtomicUsize::new(0);
         let (app, token) = (App { id: "app", secret: &setting.secret }, SecretString::from("refresh-0"));
-        let persist = async |tokens: &Tokens| {
+        let persist = async |tokens: Tokens| {
             stores.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             if tokens.refresh.expose_secret() == "refresh-1" { Ok(()) } else { Err("wrong token") }

@@ -1,0 +1,249 @@
+//! `carnet apply` and `carnet export`: declared state in and out.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    app::foundation::Foundation,
+    config::{
+        Settings,
+        declared::{Declared, Google},
+    },
+    google::{
+        http,
+        oauth::{Oauth, OauthApp},
+    },
+    receive::Doors,
+    store::registry::{GoogleConnection, Registry, each_secret, exported_secret, open_secret, seal_secret},
+};
+
+use super::{declared_file, output};
+
+/// Make declared state as a file says.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// TOML file; `-` reads standard input.
+    file: PathBuf,
+}
+
+/// What applying did.
+#[derive(Debug, Default, Serialize)]
+pub struct Applied {
+    /// One line a change: `+ sync office-phone`.
+    pub changes: Vec<String>,
+    /// Google accounts that are not connected yet.
+    pub not_connected: Vec<String>,
+}
+
+impl Apply {
+    pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
+        let declared = declared_file::read(&self.file)?;
+        let foundation = Foundation::open(&settings).await?;
+        let applied = apply_declared(&foundation, &settings, declared).await;
+        let applied = stop_local(foundation, applied).await?;
+        output::print(json, &applied, |applied| {
+            let mut lines = applied.changes.clone();
+            if lines.is_empty() {
+                lines.push("Nothing changed: everything is as the file says.".into());
+            }
+            for name in &applied.not_connected {
+                lines.push(format!(
+                    "The Google account \"{name}\" is not connected yet. Give it a refresh_token, or connect it in the browser at \
+                     {}/connect/google/{name}",
+                    settings.public_url
+                ));
+            }
+            lines.join("\n")
+        })
+    }
+}
+
+/// A private Redis started for a command is stopped after it.
+pub async fn stop_local<T>(mut foundation: Foundation, result: anyhow::Result<T>) -> anyhow::Result<T> {
+    if let Some(local) = foundation.local.take() {
+        let stop = tokio_util::sync::CancellationToken::new();
+        stop.cancel();
+        local.supervise(stop).await;
+    }
+    result
+}
+
+/// Makes the registry as `declared` says; applying the same again changes nothing.
+pub async fn apply_declared(
+    foundation: &Foundation,
+    settings: &Settings,
+    mut declared: Declared,
+) -> anyhow::Result<Applied> {
+    declared_file::check(&declared)?;
+    let sealer = foundation.registry.sealer().clone();
+    let held = foundation.registry.load().await?;
+    each_secret(&mut declared, |secret| {
+        *secret = seal_secret(&sealer, secret)?;
+        Ok::<_, crate::store::registry::SecretProblem>(())
+    })?;
+    let mut opened = declared.clone();
+    each_secret(&mut opened, |secret| {
+        *secret = crate::config::secret::SecretText::new(open_secret(&sealer, secret)?.expose_secret());
+        Ok::<_, crate::store::seal::SealError>(())
+    })?;
+    Doors::build(&opened.crm)?;
+    keep_seals(&mut declared, &held.declared, &sealer)?;
+    let google = connect(settings, &opened.google, &held, &sealer).await?;
+    let mut applied = Applied {
+        changes: differences(&held.declared, &declared),
+        not_connected: opened.google.iter().map(|g| g.name.clone()).filter(|n| !google.contains_key(n)).collect(),
+    };
+    applied.changes.extend(newly_connected(&held.google, &google));
+    let mut ids = BTreeMap::new();
+    for sync in &declared.sync {
+        let id = match held.sync_ids.get(&sync.name) {
+            Some(id) => id.clone(),
+            None => crate::store::seal::random_text(4)?,
+        };
+        ids.insert(sync.name.clone(), id);
+    }
+    foundation
+        .registry
+        .change(&foundation.installation().id, |registry| {
+            if registry.declared == declared && registry.google == google && registry.sync_ids == ids {
+                return false;
+            }
+            registry.declared = declared.clone();
+            registry.google.clone_from(&google);
+            registry.sync_ids.clone_from(&ids);
+            true
+        })
+        .await?;
+    Ok(applied)
+}
+
+/// Sealing the same secret twice gives two texts; where the value is the one that is held, the held text stays, so that
+/// applying a file again is no change.
+fn keep_seals(declared: &mut Declared, held: &Declared, sealer: &crate::store::seal::Sealer) -> anyhow::Result<()> {
+    let mut known = BTreeMap::new();
+    let mut held = held.clone();
+    each_secret(&mut held, |secret| {
+        let value = open_secret(sealer, secret)?.expose_secret().to_owned();
+        known.insert((value, exported_secret(secret).is_reference()), secret.clone());
+        Ok::<_, crate::store::seal::SealError>(())
+    })?;
+    each_secret(declared, |secret| {
+        let value = open_secret(sealer, secret)?.expose_secret().to_owned();
+        let reference = exported_secret(secret).is_reference();
+        if let Some(same) = known.get(&(value, reference))
+            && exported_secret(same).is_reference() == reference
+            && (!reference || exported_secret(same) == exported_secret(secret))
+        {
+            *secret = same.clone();
+        }
+        Ok::<_, crate::store::seal::SealError>(())
+    })?;
+    Ok(())
+}
+
+/// Finds out whose each refresh token is. Names without a token keep the connection made in the browser.
+async fn connect(
+    settings: &Settings,
+    declared: &[Google],
+    held: &Registry,
+    sealer: &crate::store::seal::Sealer,
+) -> anyhow::Result<BTreeMap<String, GoogleConnection>> {
+    let mut connections = BTreeMap::new();
+    for google in declared {
+        let known = held.google.get(&google.name);
+        let Some(token) = &google.refresh_token else {
+            connections.extend(known.map(|c| (google.name.clone(), c.clone())));
+            continue;
+        };
+        let digest = hex::encode(&Sha256::digest(token.written().as_bytes())[..8]);
+        let connection = match known.filter(|c| c.declared_digest == digest) {
+            Some(known) => known.clone(),
+            None => {
+                let subject = subject_of(settings, google)
+                    .await
+                    .with_context(|| format!("the Google account \"{}\" cannot be connected", google.name))?;
+                GoogleConnection { subject, refresh: sealer.seal("google", token.written())?, declared_digest: digest }
+            }
+        };
+        connections.insert(google.name.clone(), connection);
+    }
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, connection) in &connections {
+        if let Some(first) = names.insert(&connection.subject, name) {
+            anyhow::bail!(
+                "nothing was changed: \"{first}\" and \"{name}\" are the same Google login; one Google account may be connected once only"
+            );
+        }
+    }
+    Ok(connections)
+}
+
+async fn subject_of(settings: &Settings, google: &Google) -> anyhow::Result<String> {
+    let own = google.client_id.clone().zip(google.client_secret.as_ref().map(|s| s.written().into()));
+    let service = || settings.google_client_id.clone().zip(settings.google_client_secret.clone());
+    let (client_id, client_secret) = own
+        .or_else(service)
+        .context("no Google OAuth app is configured; set CARNET_GOOGLE_CLIENT_ID and CARNET_GOOGLE_CLIENT_SECRET")?;
+    let oauth = Oauth::new(
+        http::client(settings.tune.google_timeout)?,
+        settings.google_auth_url.clone(),
+        settings.google_token_url.clone(),
+        settings.google_userinfo_url.clone(),
+    );
+    let Some(token) = &google.refresh_token else { anyhow::bail!("there is no refresh token") };
+    let fresh = oauth.refresh(&OauthApp { client_id, client_secret }, &token.written().into()).await?;
+    Ok(match fresh.subject {
+        Some(subject) => subject,
+        None => oauth.subject(&fresh.access).await?,
+    })
+}
+
+fn differences(before: &Declared, after: &Declared) -> Vec<String> {
+    fn list<T: PartialEq>(kind: &str, before: &[T], after: &[T], name: impl Fn(&T) -> &str) -> Vec<String> {
+        let find = |list: &[T], wanted: &str| list.iter().position(|x| name(x) == wanted);
+        let gone = before.iter().filter(|b| find(after, name(b)).is_none()).map(|b| format!("- {kind} {}", name(b)));
+        let rest = after.iter().filter_map(|a| match find(before, name(a)) {
+            None => Some(format!("+ {kind} {}", name(a))),
+            Some(at) if before[at] != *a => Some(format!("~ {kind} {}", name(a))),
+            Some(_) => None,
+        });
+        gone.chain(rest).collect()
+    }
+    let mut changes = list("crm", &before.crm, &after.crm, |c| &c.name);
+    changes.extend(list("google", &before.google, &after.google, |g| &g.name));
+    changes.extend(list("sync", &before.sync, &after.sync, |s| &s.name));
+    changes
+}
+
+fn newly_connected(
+    before: &BTreeMap<String, GoogleConnection>,
+    after: &BTreeMap<String, GoogleConnection>,
+) -> Vec<String> {
+    after
+        .iter()
+        .filter(|(name, c)| before.get(*name).is_none_or(|b| b.subject != c.subject))
+        .map(|(name, _)| format!("  google {name} is connected"))
+        .collect()
+}
+
+/// Prints declared state so that it can be applied again: references as written, other secrets sealed.
+pub async fn export(settings: Settings, json: bool) -> anyhow::Result<()> {
+    let foundation = Foundation::open(&settings).await?;
+    let registry = foundation.registry.load().await.map_err(anyhow::Error::from);
+    let mut declared = stop_local(foundation, registry).await?.declared;
+    each_secret(&mut declared, |secret| {
+        *secret = exported_secret(secret);
+        Ok::<_, std::convert::Infallible>(())
+    })?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&declared)?);
+    } else {
+        print!("{}", toml::to_string(&declared)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The command line. Exit code 0: done, 1: failed, 2: not understood.
+
+mod apply;
+mod dead;
+mod declared_file;
+mod needs;
+mod output;
+mod serve;
+mod sim;
+mod sync;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{config::Settings, telemetry};
+
+pub use apply::{Applied, apply_declared};
+
+/// Keeps Google Contacts, and so the phone, in step with a CRM.
+#[derive(Debug, Parser)]
+#[command(name = "carnet", version, about, max_term_width = 120)]
+struct Cli {
+    /// TOML file with the CARNET_ settings; the environment wins.
+    #[arg(long, global = true, env = "CARNET_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON instead of sentences.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: webhooks and workers.
+    Serve(serve::Serve),
+    /// Make declared state (CRMs, Google accounts, syncs) as a file says.
+    Apply(apply::Apply),
+    /// Print declared state; secrets stay sealed or references.
+    Export,
+    /// Look at syncs and run them.
+    Sync(sync::Sync),
+    /// Dead letters: contacts that cannot succeed as they are.
+    Dead(dead::Dead),
+    /// Questions that a person must decide.
+    Needs(needs::Needs),
+    /// A pretend Google or CRM, for trying things out.
+    Sim(sim::Sim),
+}
+
+/// Runs the command of this process.
+pub async fn run() -> ExitCode {
+    // clap prints what it did not understand and ends with 2 by itself.
+    let cli = Cli::parse();
+    let settings = match Settings::read(cli.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("carnet: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    telemetry::start_logs(&settings.log, settings.log_format);
+    let json = cli.json;
+    let done = match cli.command {
+        Command::Serve(command) => command.run(settings).await,
+        Command::Apply(command) => command.run(settings, json).await,
+        Command::Export => apply::export(settings, json).await,
+        Command::Sync(command) => command.run(settings, json).await,
+        Command::Dead(command) => command.run(settings, json).await,
+        Command::Needs(command) => command.run(settings, json).await,
+        Command::Sim(command) => command.run().await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if json {
+                println!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+            } else {
+                eprintln!("carnet: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `carnet serve`.
+
+use clap::{Args, ValueEnum};
+use secrecy::ExposeSecret;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{self, Credentials, Listeners, Roles, foundation::Foundation},
+    config::Settings,
+};
+
+/// Run the service.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Run one role only: several processes may share a Redis.
+    #[arg(long, value_enum)]
+    only: Option<Role>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Role {
+    /// Webhooks and admin.
+    Web,
+    /// Dispatch, workers, reconcile.
+    Work,
+}
+
+impl Serve {
+    pub async fn run(self, settings: Settings) -> anyhow::Result<()> {
+        let roles = match self.only {
+            None => Roles { web: true, work: true },
+            Some(Role::Web) => Roles { web: true, work: false },
+            Some(Role::Work) => Roles { web: false, work: true },
+        };
+        let foundation = Foundation::open(&settings).await?;
+        let listeners = listen(&settings).await?;
+        let stop = stop_on_signal()?;
+        let address = settings.public_url.clone();
+        let ready = move |credentials: &Credentials| {
+            tracing::info!(%address, "carnet is running");
+            if credentials.new {
+                eprintln!("Made on this first start, and not shown again:");
+                eprintln!("  admin password  {}", credentials.password.expose_secret());
+                eprintln!("  API token       {}", credentials.api_token.expose_secret());
+            }
+        };
+        Ok(app::serve_on(foundation, settings, listeners, roles, stop, ready).await?)
+    }
+}
+
+/// Opens the listeners of the settings.
+pub async fn listen(settings: &Settings) -> anyhow::Result<Listeners> {
+    let open = async |address: std::net::SocketAddr| {
+        TcpListener::bind(address).await.map_err(|e| anyhow::anyhow!("{address} cannot be listened on: {e}"))
+    };
+    let admin = match settings.admin_listen {
+        Some(address) => Some(open(address).await?),
+        None => None,
+    };
+    Ok(Listeners { public: open(settings.listen).await?, admin })
+}
+
+/// A token that SIGTERM and SIGINT cancel.
+pub fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        token.cancel();
+    });
+    Ok(stop)
+}

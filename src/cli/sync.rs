@@ -1,0 +1,267 @@
+//! `carnet sync`: list, preview, run, pause, resume.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    admin::health::worker_alive,
+    app::{self, foundation::Foundation},
+    config::Settings,
+    queue::dead,
+    reconcile::{preview, report},
+    store::{
+        current::{Current, SyncSpec},
+        keys::CrmKeys,
+        ledger::LedgerView,
+        runs::{Run, RunState, Runs},
+    },
+    work::{Need, Tools, pause_of},
+};
+
+use super::{apply::stop_local, output};
+
+/// Look at syncs and run them.
+#[derive(Debug, Args)]
+pub struct Sync {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Every sync with its state.
+    List,
+    /// What a run would do, without doing it.
+    Preview {
+        /// The sync's name.
+        name: String,
+    },
+    /// Run a full reconcile now and wait for its report.
+    Run {
+        /// The sync's name.
+        name: String,
+    },
+    /// Stop writing; changes are collected meanwhile.
+    Pause {
+        /// The sync's name.
+        name: String,
+    },
+    /// Go on.
+    Resume {
+        /// The sync's name.
+        name: String,
+    },
+}
+
+impl Sync {
+    pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
+        let foundation = Foundation::open(&settings).await?;
+        match self.command {
+            Command::Run { name } => run(foundation, settings, &name, json).await,
+            command => {
+                let done = command.run(&foundation, &settings, json).await;
+                stop_local(foundation, done).await
+            }
+        }
+    }
+}
+
+impl Command {
+    async fn run(self, foundation: &Foundation, settings: &Settings, json: bool) -> anyhow::Result<()> {
+        let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
+        match self {
+            Self::List => list(foundation, &current, json).await,
+            Self::Preview { name } => {
+                let tools = tools(foundation, settings, &current)?;
+                let plan = preview(&tools, named(&current, &name)?).await?;
+                output::print(json, &plan, ToString::to_string)
+            }
+            Self::Pause { name } => pause(foundation, &current, &name, Some("asked")).await,
+            Self::Resume { name } => pause(foundation, &current, &name, None).await,
+            Self::Run { .. } => Ok(()),
+        }
+    }
+}
+
+fn named<'a>(current: &'a Current, name: &str) -> anyhow::Result<&'a Arc<SyncSpec>> {
+    let names = || current.syncs.iter().map(|s| s.spec.name.as_str()).collect::<Vec<_>>().join(", ");
+    current.sync_named(name).with_context(|| match current.syncs.is_empty() {
+        true => format!("there is no sync named \"{name}\"; there is none at all yet, see `carnet apply`"),
+        false => format!("there is no sync named \"{name}\"; there are: {}", names()),
+    })
+}
+
+fn runs_of(foundation: &Foundation, sync: &SyncSpec) -> Runs {
+    Runs::new(foundation.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id)
+}
+
+fn tools(foundation: &Foundation, settings: &Settings, current: &Arc<Current>) -> anyhow::Result<Arc<Tools>> {
+    let (_, current) = tokio::sync::watch::channel(current.clone());
+    let guard = Arc::new(foundation.new_guard());
+    Ok(Arc::new(Tools::build(
+        Arc::new(settings.clone()),
+        foundation.pool.clone(),
+        foundation.registry.clone(),
+        guard,
+        foundation.highwater.clone(),
+        current,
+        CancellationToken::new(),
+    )?))
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: String,
+    state: &'static str,
+    why: Option<String>,
+    linked: u64,
+    waiting: u64,
+    needs_you: usize,
+    dead: u64,
+    last_run: Option<String>,
+}
+
+async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow::Result<()> {
+    let mut listed = Vec::new();
+    for sync in &current.syncs {
+        listed.push(look(foundation, sync).await?);
+    }
+    output::print(json, &listed, |listed| {
+        let rows: Vec<Vec<String>> = listed
+            .iter()
+            .map(|l| {
+                let state = l.why.as_ref().map_or_else(|| l.state.to_owned(), |why| format!("{}: {why}", l.state));
+                let numbers = [l.linked, l.waiting, l.needs_you as u64, l.dead].map(|n| n.to_string());
+                let mut row = vec![l.name.clone()];
+                row.extend(numbers);
+                row.push(l.last_run.clone().unwrap_or_else(|| "never".into()));
+                row.push(state);
+                row
+            })
+            .collect();
+        let headings = ["SYNC", "LINKED", "WAITING", "NEEDS YOU", "DEAD", "LAST RUN", "STATE"];
+        output::table(&headings, &rows, "There is no sync yet; declare one with `carnet apply`.")
+    })
+}
+
+async fn look(foundation: &Foundation, sync: &SyncSpec) -> anyhow::Result<Listed> {
+    let keys = CrmKeys::new(&sync.account.key);
+    let runs = runs_of(foundation, sync);
+    let (live, bulk) = runs.waiting().await?;
+    let run = runs.current().await?;
+    let (mut linked, mut needs_you, mut stopped) = (0, 0, None);
+    if let Some(google) = &sync.google {
+        let view = LedgerView::new(foundation.pool.clone(), &sync.account.key, &google.subject);
+        linked = view.link_count().await?;
+        needs_you = view.needs::<Need>().await?.iter().filter(|(_, n)| n.sync == sync.id).count();
+        stopped = pause_of(&foundation.pool, google).await?;
+    }
+    let dead = dead::list(&foundation.pool, &keys).await?.iter().filter(|d| d.sync == sync.id).count() as u64;
+    let paused = runs.paused().await?;
+    let failed = run.as_ref().filter(|r| r.state == RunState::Failed).and_then(|r| r.error.clone());
+    let (state, why) = if sync.google.is_none() {
+        ("waiting", Some("the Google account is not connected".to_owned()))
+    } else if let Some(pause) = stopped {
+        ("failed", Some(pause.sentence))
+    } else if paused.is_some() {
+        ("paused", None)
+    } else if failed.is_some() {
+        ("failed", failed)
+    } else if run.as_ref().is_some_and(|r| !r.is_over()) {
+        ("working", run.as_ref().and_then(|r| r.error.clone()))
+    } else if needs_you > 0 {
+        ("needs you", None)
+    } else if live + bulk > 0 {
+        ("waiting", None)
+    } else {
+        ("up to date", None)
+    };
+    Ok(Listed {
+        name: sync.spec.name.clone(),
+        state,
+        why,
+        linked,
+        waiting: live + bulk,
+        needs_you,
+        dead,
+        last_run: run.and_then(|r| r.finished).map(|t| t.to_string()),
+    })
+}
+
+async fn pause(foundation: &Foundation, current: &Current, name: &str, why: Option<&str>) -> anyhow::Result<()> {
+    let sync = named(current, name)?;
+    runs_of(foundation, sync).set_paused(why).await?;
+    if why.is_none()
+        && let Some(google) = &sync.google
+    {
+        crate::work::resume(&foundation.pool, &google.subject).await?;
+    }
+    println!("{name} {}.", if why.is_some() { "is paused; what changes meanwhile is collected" } else { "goes on" });
+    Ok(())
+}
+
+/// Plan, run with progress, report. Without a running service the work is done in this process.
+async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
+    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
+    let sync = named(&current, name)?.clone();
+    let runs = runs_of(&foundation, &sync);
+    let running = runs.current().await?.filter(|run| !run.is_over());
+    if running.is_none() {
+        let plan = preview(&tools(&foundation, &settings, &current)?, &sync).await?;
+        if !json {
+            println!("{plan}");
+        }
+        runs.want("asked").await?;
+    }
+    let before = runs.current().await?.filter(Run::is_over).map(|run| run.id);
+    let stop = CancellationToken::new();
+    let mut background = None;
+    if !worker_alive(&foundation.pool).await? {
+        background = Some(app::work_in_background(foundation, settings, stop.clone()).await?);
+    }
+    let done = follow(&runs, before.as_deref(), !json).await;
+    stop.cancel();
+    if let Some(tasks) = background {
+        tasks.wait().await;
+    }
+    let done = done?;
+    output::print(json, &done, report)?;
+    anyhow::ensure!(done.state == RunState::Done, "the run failed");
+    Ok(())
+}
+
+/// Waits for the run after `before` to end, with a bar.
+pub async fn follow(runs: &Runs, before: Option<&str>, show: bool) -> anyhow::Result<Run> {
+    let bar = if show { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    bar.set_style(ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} {eta}")?);
+    loop {
+        if let Some(run) = runs.current().await?.filter(|run| before != Some(run.id.as_str())) {
+            show_progress(&bar, &run);
+            if run.is_over() {
+                bar.finish_and_clear();
+                return Ok(run);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn show_progress(bar: &ProgressBar, run: &Run) {
+    let (done, all) = match run.state {
+        RunState::Counting | RunState::Reading => (run.seen, run.total.unwrap_or(run.seen)),
+        _ => (run.marked.saturating_sub(u64::try_from(run.left()).unwrap_or(0)), run.marked),
+    };
+    bar.set_length(all);
+    bar.set_position(done);
+    bar.set_message(match (run.state, &run.error) {
+        (_, Some(error)) => error.clone(),
+        (RunState::Counting, _) => "counting the CRM".into(),
+        (RunState::Reading, _) => "reading the CRM".into(),
+        _ => "writing to Google".into(),
+    });
+}
