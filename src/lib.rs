@@ -7,6 +7,7 @@ pub mod config;
 pub mod contact;
 pub mod crm;
 pub mod google;
+pub mod plan;
 pub mod queue;
 pub mod receive;
 pub mod store;
