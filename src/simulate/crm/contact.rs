@@ -204,7 +204,10 @@ mod tests {
         assert_eq!((get.get("city"), get.get("dnd"), get.get("lastNameLowerCase")), (None, None, None));
         assert_eq!((&get["ssn"], &get["tags"], &get["dateUpdated"]), (&json!("000"), &json!([]), &get["dateAdded"]));
         let item = record.as_search(vec![]);
-        assert_eq!((&item["address"], &item["city"], &item["contactName"]), (&json!("1 rue A"), &Value::Null, &json!("zoé")));
+        assert_eq!(
+            (&item["address"], &item["city"], &item["contactName"]),
+            (&json!("1 rue A"), &Value::Null, &json!("zoé"))
+        );
         assert_eq!((item.get("ssn"), item.get("address1"), &item["dnd"]), (None, None, &json!(false)));
     }
 

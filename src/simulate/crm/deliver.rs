@@ -177,7 +177,8 @@ async fn deliver(sim: &Sim, parcel: Parcel) {
 
 /// The status answered, or 0.
 async fn post(sim: &Sim, parcel: &Parcel) -> u16 {
-    let mut request = sim.http.post(&parcel.url).header("content-type", "application/json").timeout(Duration::from_secs(10));
+    let mut request =
+        sim.http.post(&parcel.url).header("content-type", "application/json").timeout(Duration::from_secs(10));
     if parcel.event.signed {
         // `deliveryId` is reported to be the same over all attempts.
         request = request.header("X-GHL-Signature", &parcel.signature).header("deliveryId", parcel.number.to_string());

@@ -140,7 +140,8 @@ impl Bound {
 }
 
 fn read_range(value: &Value) -> Result<Test, String> {
-    let ends = value.as_object().filter(|ends| !ends.is_empty()).ok_or("value must be an object with gt, gte, lt or lte")?;
+    let ends =
+        value.as_object().filter(|ends| !ends.is_empty()).ok_or("value must be an object with gt, gte, lt or lte")?;
     let read = |(name, end): (&String, &Value)| {
         let bound = match name.as_str() {
             "gt" => Bound::Gt,
@@ -174,7 +175,9 @@ fn values(record: &Record, field: &str) -> Vec<Value> {
         // The mirrors are compared without case anyway.
         "firstNameLowerCase" => "firstName",
         "lastNameLowerCase" => "lastName",
-        "contactName" => return Some(record.full_name()).filter(|n| !n.is_empty()).map(Value::from).into_iter().collect(),
+        "contactName" => {
+            return Some(record.full_name()).filter(|n| !n.is_empty()).map(Value::from).into_iter().collect();
+        }
         "dnd" => return vec![Value::Bool(record.get("dnd").is_some())],
         name => name,
     };
@@ -188,7 +191,7 @@ fn same(value: &Value, want: &Value) -> bool {
     }
 }
 
-/// Text contains a part; a list contains an entry.
+/// The text, or any entry of the list, contains a part.
 fn contain(values: &[Value], text: &str) -> bool {
     values.iter().filter_map(Value::as_str).any(|value| value.to_lowercase().contains(text))
 }
@@ -200,8 +203,7 @@ pub(super) fn sort_number(value: &Value) -> Option<f64> {
         Value::String(text) => {
             let date = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
             let time = text.parse::<Timestamp>().ok().or_else(|| Some(date()?.timestamp()))?;
-            // Milliseconds since 1970 are far below 2^53.
-            #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+            // Exact: milliseconds since 1970 are far below 2^53.
             Some(time.as_millisecond() as f64)
         }
         _ => None,

@@ -83,7 +83,9 @@ struct Sim {
 impl Sim {
     fn new(options: Options) -> Self {
         let world = Mutex::new(World::new(&options));
-        Self { options, http: reqwest::Client::new(), world }
+        // Receivers are near: a proxy of the environment is not for them.
+        let http = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
+        Self { options, http, world }
     }
 
     /// Held for the length of a decision, never across an `await`.
@@ -104,3 +106,6 @@ pub async fn serve(listener: TcpListener, options: Options, shutdown: Cancellati
     sim.world().epoch.cancel();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -249,6 +249,11 @@ mod tests {
         let other = world.mint_integration("other");
         world.tokens.revoke("loc");
         assert_eq!((world.tokens.grant(&token, 0), world.rotate(&refresh)), (None, None));
-        assert!(world.tokens.grant(&other, 0).is_some_and(|grant| grant.opens("other").is_ok() && grant.opens("loc").is_err()));
+        assert!(
+            world
+                .tokens
+                .grant(&other, 0)
+                .is_some_and(|grant| grant.opens("other").is_ok() && grant.opens("loc").is_err())
+        );
     }
 }

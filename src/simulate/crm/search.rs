@@ -41,7 +41,9 @@ impl Search {
         const KNOWN: [&str; 7] = ["locationId", "pageLimit", "page", "searchAfter", "query", "filters", "sort"];
         let mut wrong = Vec::new();
         let keys = body.as_object().into_iter().flat_map(|fields| fields.keys());
-        wrong.extend(keys.filter(|key| !KNOWN.contains(&key.as_str())).map(|key| format!("property {key} should not exist")));
+        wrong.extend(
+            keys.filter(|key| !KNOWN.contains(&key.as_str())).map(|key| format!("property {key} should not exist")),
+        );
         let mut part = |result: Result<(), String>| wrong.extend(result.err());
         let location = body["locationId"].as_str().filter(|id| !id.is_empty());
         part(location.map(drop).ok_or_else(|| "locationId should not be empty".into()));
@@ -160,8 +162,9 @@ fn sort_value(record: &Record, field: &str) -> Value {
         field => record.get(field).cloned().unwrap_or_default(),
     };
     match (&value, field) {
-        #[expect(clippy::cast_possible_truncation, reason = "milliseconds are whole")]
-        (_, "dateAdded" | "dateUpdated" | "dateOfBirth") => sort_number(&value).map_or(Value::Null, |ms| json!(ms as i64)),
+        (_, "dateAdded" | "dateUpdated" | "dateOfBirth") => {
+            sort_number(&value).map_or(Value::Null, |ms| json!(ms as i64))
+        }
         (Value::String(text), _) if field != "id" => json!(text.to_lowercase()),
         _ => value,
     }
@@ -207,7 +210,11 @@ mod tests {
     #[test]
     fn the_cursor_visits_each_record_once_even_when_sort_values_repeat() {
         let records = records(100);
-        for sort in [Value::Null, json!([{"field": "dateAdded", "direction": "asc"}]), json!([{"field": "email", "direction": "desc"}])] {
+        for sort in [
+            Value::Null,
+            json!([{"field": "dateAdded", "direction": "asc"}]),
+            json!([{"field": "email", "direction": "desc"}]),
+        ] {
             let mut ids = walk_all(&records, &sort);
             assert_eq!(ids.len(), 100);
             ids.sort();
@@ -222,7 +229,8 @@ mod tests {
         let body = |cursor: &Value| json!({"locationId": "loc", "pageLimit": 10, "searchAfter": cursor, "sort": [{"field": "dateUpdated", "direction": "asc"}]});
         let first = Search::read(&body(&Value::Null)).unwrap();
         let page = first.walk(records.iter());
-        let (mut seen, cursor): (Vec<_>, _) = (page.items.iter().map(|(r, _)| r.text("id").to_owned()).collect(), json!(page.items[9].1));
+        let (mut seen, cursor): (Vec<_>, _) =
+            (page.items.iter().map(|(r, _)| r.text("id").to_owned()).collect(), json!(page.items[9].1));
         records[0].patch(&serde_json::Map::new(), 1_800_000_000_000);
         let second = Search::read(&body(&cursor)).unwrap();
         seen.extend(second.walk(records.iter()).items.iter().map(|(r, _)| r.text("id").to_owned()));
@@ -237,9 +245,18 @@ mod tests {
             (json!({"locationId": "loc"}), "pageLimit must be a number between 1 and 500"),
             (json!({"locationId": "loc", "pageLimit": 501}), "pageLimit must be a number between 1 and 500"),
             (json!({"locationId": "loc", "pageLimit": 9, "limit": 3}), "property limit should not exist"),
-            (json!({"locationId": "loc", "pageLimit": 9, "page": 1, "searchAfter": [1, "a"]}), "page and searchAfter cannot be used together"),
-            (json!({"locationId": "loc", "pageLimit": 100, "page": 101}), "page * pageLimit must not be greater than 10000; use searchAfter"),
-            (json!({"locationId": "loc", "pageLimit": 9, "sort": [{"field": "ssn", "direction": "asc"}]}), "Invalid sort field: \"ssn\""),
+            (
+                json!({"locationId": "loc", "pageLimit": 9, "page": 1, "searchAfter": [1, "a"]}),
+                "page and searchAfter cannot be used together",
+            ),
+            (
+                json!({"locationId": "loc", "pageLimit": 100, "page": 101}),
+                "page * pageLimit must not be greater than 10000; use searchAfter",
+            ),
+            (
+                json!({"locationId": "loc", "pageLimit": 9, "sort": [{"field": "ssn", "direction": "asc"}]}),
+                "Invalid sort field: \"ssn\"",
+            ),
         ] {
             assert_eq!(Search::read(&body).unwrap_err(), [message]);
         }

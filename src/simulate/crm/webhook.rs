@@ -93,7 +93,10 @@ impl Envelope<'_> {
         if self.kind == "INSTALL" {
             fields.push(("installType", json!("Location")));
             fields.push(("isWhitelabelCompany", json!(true)));
-            fields.push(("whitelabelDetails", json!({"domain": "crm.example", "logoUrl": "https://crm.example/logo.png"})));
+            fields.push((
+                "whitelabelDetails",
+                json!({"domain": "crm.example", "logoUrl": "https://crm.example/logo.png"}),
+            ));
             fields.push(("companyName", json!(location.name)));
         }
         self.seal(fields, "")
@@ -127,7 +130,8 @@ impl Envelope<'_> {
 /// The fixed body of the workflow action "Webhook". Custom fields sit at top level under their label.
 pub(super) fn standard_workflow(id: &str, location: &Location, record: &Record, custom_data: &Value) -> Value {
     let text = |key: &str| json!(record.text(key));
-    let tags: Vec<_> = record.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let tags: Vec<_> =
+        record.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let mut body = Map::new();
     for (key, name) in [
         ("contact_id", "id"),
@@ -182,7 +186,8 @@ mod tests {
     fn an_app_event_is_flat_omits_empties_and_ends_with_its_id() {
         let fields = json!({"firstName": "Zoé", "additionalEmails": [{"email": "b@b.example"}], "ssn": "000"});
         let record = Record::new("abcdefghijklmnopqrst", "loc", fields.as_object().unwrap(), 0);
-        let envelope = Envelope { kind: "ContactCreate", location: "loc", app_id: "app", at: 674, webhook_id: "w-1".into() };
+        let envelope =
+            Envelope { kind: "ContactCreate", location: "loc", app_id: "app", at: 674, webhook_id: "w-1".into() };
         assert_eq!(
             String::from_utf8(envelope.about(&record).body).unwrap(),
             concat!(
