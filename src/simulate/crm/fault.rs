@@ -25,6 +25,8 @@ pub(super) struct Fault {
     delay_ms: u64,
     /// What the search does to its page.
     pub(super) page: Option<PageFault>,
+    /// How many fitting requests it lets by first.
+    after: u32,
     /// How often it applies; without it, until faults are cleared.
     times: Option<u32>,
     /// Chance per request.
@@ -52,6 +54,7 @@ impl Default for Fault {
             drop: false,
             delay_ms: 0,
             page: None,
+            after: 0,
             times: None,
             probability: 1.0,
         }
@@ -69,6 +72,10 @@ impl Fault {
 pub(super) fn strike(faults: &mut Vec<Fault>, rng: &mut StdRng, path: &str) -> Option<Fault> {
     let fits = |fault: &Fault| path.starts_with(&fault.path) && (fault.page.is_none() || path == "/contacts/search");
     let at = faults.iter().position(fits)?;
+    if faults[at].after > 0 {
+        faults[at].after -= 1;
+        return None;
+    }
     if !rng.random_bool(faults[at].probability.clamp(0.0, 1.0)) {
         return None;
     }

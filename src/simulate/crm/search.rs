@@ -226,11 +226,11 @@ mod tests {
     #[test]
     fn a_record_changed_during_the_walk_is_seen_twice_and_none_is_missed() {
         let mut records = records(20);
-        let body = |cursor: &Value| json!({"locationId": "loc", "pageLimit": 10, "searchAfter": cursor, "sort": [{"field": "dateUpdated", "direction": "asc"}]});
+        let body = |cursor: &Value| json!({"locationId": "loc", "pageLimit": 11, "searchAfter": cursor, "sort": [{"field": "dateUpdated", "direction": "asc"}]});
         let first = Search::read(&body(&Value::Null)).unwrap();
         let page = first.walk(records.iter());
         let (mut seen, cursor): (Vec<_>, _) =
-            (page.items.iter().map(|(r, _)| r.text("id").to_owned()).collect(), json!(page.items[9].1));
+            (page.items.iter().map(|(r, _)| r.text("id").to_owned()).collect(), json!(page.items[10].1));
         records[0].patch(&serde_json::Map::new(), 1_800_000_000_000);
         let second = Search::read(&body(&cursor)).unwrap();
         seen.extend(second.walk(records.iter()).items.iter().map(|(r, _)| r.text("id").to_owned()));
