@@ -15,6 +15,7 @@ pub mod push;
 pub mod queue;
 pub mod receive;
 pub mod reconcile;
+pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod work;
