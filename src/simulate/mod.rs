@@ -2,6 +2,7 @@
 //! afterwards. It has its own wire types and imports nothing of the rest, so that it can judge the rest.
 
 pub mod crm;
+pub mod google;
 pub mod people;
 pub mod traffic;
 pub mod truth;

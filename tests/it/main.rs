@@ -1,7 +1,9 @@
 //! The one integration binary, a module per subject.
 
 mod events;
+mod first_light;
 mod own_redis;
 mod receive;
 mod signature_axes;
 mod signatures;
+mod world;
