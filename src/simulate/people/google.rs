@@ -9,18 +9,8 @@ use super::{
     pick, text,
 };
 
-const LABELS: [(&str, &str); 4] = [
-    ("contactGroups/town1famille", "Famille"),
-    ("contactGroups/town2hockey", "Hockey"),
-    ("contactGroups/town3travail", "Travail ❤"),
-    ("contactGroups/town4voisins", "Voisins"),
-];
-
 /// The user's own labels.
-pub(super) fn labels() -> Vec<Value> {
-    let label = |(id, name): (&str, &str)| json!({"resourceName": id, "name": name, "groupType": "USER_CONTACT_GROUP"});
-    LABELS.into_iter().map(label).collect()
-}
+pub(super) const LABELS: [&str; 4] = ["Famille", "Hockey", "Travail ❤", "Voisins"];
 
 /// A CRM contact as the user knows them: an address or a number in common, written otherwise, and extras of the user's.
 pub(super) fn acquaintance(known: &Known<'_>, supply: &mut Supply) -> Value {
@@ -56,7 +46,7 @@ fn person(
 ) -> Value {
     let mut memberships = vec![membership("contactGroups/myContacts")];
     if supply.rng.random_bool(0.3) {
-        memberships.push(membership(LABELS[supply.rng.random_range(0..LABELS.len())].0));
+        memberships.push(membership(pick(&mut supply.rng, &LABELS)));
     }
     let mut person = Map::new();
     person.insert("names".into(), json!([{"givenName": given, "familyName": family}]));

@@ -22,13 +22,14 @@ type Draft = Map<String, Value>;
 pub struct Town {
     /// CRM contacts as `POST /control/locations/{id}/seed` of the pretend CRM takes them, each with its `id`.
     pub crm: Vec<Value>,
-    /// Personal contacts as People API `Person` JSON, without resource names.
+    /// Personal contacts as People API `Person` JSON, without resource names; a membership of one of [`Town::labels`]
+    /// gives the label's name in place of its resource name, as the pretend Google's seed takes it.
     pub google: Vec<Value>,
     /// `(CRM contact id, index into google)` of those who are the same person: an e-mail or a valid phone number in
     /// common that is unique on both sides, and names that do not contradict.
     pub same: Vec<(String, usize)>,
-    /// The user's own labels that `google` refers to: `{resourceName, name, groupType}`.
-    pub labels: Vec<Value>,
+    /// Names of the user's own labels.
+    pub labels: Vec<String>,
     /// CRM users, one of them deleted; contacts also name one that never existed.
     pub owners: Vec<Value>,
     /// Definitions of the CRM's custom fields.
@@ -36,7 +37,7 @@ pub struct Town {
 }
 
 /// Builds a town with `crm_contacts` in the CRM and `google_contacts` in Google, `same` of whom are in both; fewer when
-/// there are not that many whom an address or number identifies (about half of the CRM is). The others in Google share
+/// there are not that many whom an address or number identifies (about two thirds of a CRM of 500 are; fewer in a large one, where names repeat). The others in Google share
 /// no address, no number and no family name with anyone in the CRM.
 pub fn town(seed: u64, crm_contacts: usize, google_contacts: usize, same: usize) -> Town {
     let mut supply = Supply::new(seed, 555);
@@ -63,7 +64,7 @@ pub fn town(seed: u64, crm_contacts: usize, google_contacts: usize, same: usize)
         same,
         google: google.into_iter().map(|(person, _)| person).collect(),
         crm: crm.into_iter().map(Value::Object).collect(),
-        labels: google::labels(),
+        labels: google::LABELS.map(str::to_owned).to_vec(),
         owners: office::owners(),
         custom_fields: office::custom_fields(),
     }

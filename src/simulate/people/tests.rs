@@ -81,6 +81,12 @@ fn strangers_share_no_identifier_and_no_full_name_with_the_crm() {
 }
 
 #[test]
+fn two_thirds_of_a_small_crm_can_be_known_to_google() {
+    let most = town(11, 500, 500, 500).same.len();
+    assert!((300..360).contains(&most), "{most}");
+}
+
+#[test]
 fn no_two_personal_contacts_share_an_identifier() {
     assert!(google_identifiers(&town(13, 300, 300, 100).google).values().all(|count| *count == 1));
 }

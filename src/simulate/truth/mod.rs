@@ -79,6 +79,23 @@ pub struct PersonalChange {
     pub field: String,
 }
 
+/// The contacts of a dump of the pretend Google's control API (`{contacts: [{resourceName, person}]}`) as [`Evidence`]
+/// takes them.
+pub fn people(dump: &Value) -> Vec<Value> {
+    let read = |contact: &Value| {
+        let mut person = contact["person"].clone();
+        person["resourceName"] = contact["resourceName"].clone();
+        person
+    };
+    dump["contacts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|contact| contact["person"].is_object())
+        .map(read)
+        .collect()
+}
+
 /// Compares the two sides field by field.
 pub fn judge(evidence: &Evidence<'_>) -> Verdict {
     let wanted: BTreeMap<&str, Wanted> =

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::*;
+use super::{super::people::town, text::Phone, wanted::Wanted, *};
 
 /// A correct pair: two clients in Google, one adopted, one personal contact untouched.
 struct Pair {
@@ -79,6 +79,79 @@ fn a_correct_pair_is_clean() {
     let verdict = correct().judge();
     assert!(verdict.is_clean(), "{verdict}");
     assert_eq!((verdict.expected, verdict.found), (2, 2));
+}
+
+/// A faithful, simple writer: adds what is wanted and not there, fills what is blank, labels and stamps.
+fn write(person: &mut Value, id: &str, wanted: &Wanted) {
+    let mut add = |field: &str, items: Vec<Value>| {
+        let list = person.as_object_mut().unwrap().entry(field).or_insert_with(|| json!([]));
+        list.as_array_mut().unwrap().extend(items);
+    };
+    add("emailAddresses", wanted.emails.iter().map(|email| json!({"value": email})).collect());
+    add("phoneNumbers", wanted.phones.iter().map(|phone| json!({"value": phone.text})).collect());
+    add("clientData", vec![json!({"key": "k", "value": format!("1;{id};x")})]);
+    add("memberships", vec![member(&["ours"])[0].clone()]);
+    let mut blank = |field: &str, item: Value, has: bool| {
+        if has && person[field].is_null() {
+            person[field] = json!([item]);
+        }
+    };
+    blank("names", json!({"givenName": wanted.given, "familyName": wanted.family}), true);
+    blank("organizations", json!({"name": wanted.company}), !wanted.company.is_empty());
+    blank("urls", json!({"value": wanted.website}), !wanted.website.is_empty());
+    let address: serde_json::Map<_, _> = wanted.address.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+    blank("addresses", json!(address), !address.is_empty());
+    if let Some((year, month, day)) = wanted.birthday {
+        blank("birthdays", json!({"date": {"year": year, "month": month, "day": day}}), true);
+    }
+}
+
+#[test]
+fn a_whole_town_written_faithfully_is_clean_and_one_lost_contact_shows() {
+    let town = town(21, 600, 300, 150);
+    let mut before = town.google.clone();
+    before.iter_mut().enumerate().for_each(|(n, person)| person["resourceName"] = json!(format!("people/c{n}")));
+    let mut google = before.clone();
+    for contact in &town.crm {
+        let (id, wanted) = (contact["id"].as_str().unwrap(), Wanted::read(contact));
+        match town.same.iter().find(|(same, _)| same == id) {
+            Some((_, index)) => write(&mut google[*index], id, &wanted),
+            None if wanted.is_recognisable() => {
+                let mut person = json!({"resourceName": format!("people/c{}", google.len())});
+                write(&mut person, id, &wanted);
+                google.push(person);
+            }
+            None => {}
+        }
+    }
+    let mut pair = Pair { crm: town.crm, before, google, ..correct() };
+    let verdict = pair.judge();
+    assert!(verdict.is_clean(), "{verdict}");
+    assert!(verdict.expected > 550 && verdict.found == verdict.expected, "{verdict}");
+    // Without stamps the content alone tells nearly everyone; those entered twice may be taken for each other.
+    for person in &mut pair.google[300..] {
+        person["clientData"] = json!([]);
+    }
+    let verdict = pair.judge();
+    assert_eq!((verdict.missing.len(), verdict.stray.len(), verdict.twins.len()), (0, 0, 0), "{verdict}");
+    pair.google.pop();
+    assert_eq!(pair.judge().missing.len(), 1);
+}
+
+#[test]
+fn the_dump_of_the_pretend_google_is_read() {
+    let dump =
+        json!({"contacts": [{"resourceName": "people/c1", "sourceEtag": "#1", "person": {"names": []}}], "trash": []});
+    assert_eq!(people(&dump), [json!({"resourceName": "people/c1", "names": []})]);
+}
+
+#[test]
+fn a_phone_compares_by_its_number_and_an_invalid_one_by_its_text() {
+    let key = |text: &str| Phone::read(text).map(|phone| phone.key);
+    assert_eq!(key("514-555-0101"), key("+1 (514) 555-0101"));
+    assert_eq!(key("514-555-0101 x12"), key("+15145550101;ext=12"));
+    assert_ne!(key("514-555-0101 x12"), key("514-555-0101"));
+    assert_eq!((key("+1807654321"), key("null")), (Some("+1807654321".into()), None));
 }
 
 #[test]
