@@ -11,7 +11,7 @@ use crate::{
     google::person::{Item, Person, TextValue},
 };
 
-use super::names::Called;
+use super::names::{Called, is_contacts_own};
 
 /// What kind of thing identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,12 +96,6 @@ pub fn identifiers_of_person(person: &Person, region: &str) -> Vec<Identifier> {
     let phones = person.phone_numbers.iter().filter(|p| is_contacts_own(p));
     let phones = phones.filter_map(|p| phone_of_person(p, region));
     sorted(emails.chain(phones).chain(Identifier::name(&Called::in_google(person))))
-}
-
-/// Whether an entry belongs to the contact itself; entries we have built carry no source.
-pub(super) fn is_contacts_own<T: Default>(item: &Item<T>) -> bool {
-    let source = item.metadata.as_ref().and_then(|m| m.source.as_ref());
-    source.is_none_or(|s| s.kind.is_empty() || s.kind == "CONTACT")
 }
 
 /// Google's own reading of the number, which knows the account's country, goes before ours.

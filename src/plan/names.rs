@@ -6,6 +6,7 @@
 mod words;
 
 pub use words::Called;
+pub(super) use words::is_contacts_own;
 
 use crate::{contact::Contact, google::person::Person};
 
@@ -79,7 +80,9 @@ fn relate_parts(a: &Called, b: &Called) -> Relation {
 
 fn splits(name: &Called, anywhere: bool) -> std::ops::RangeInclusive<usize> {
     let given = name.given.len();
-    if name.guessed && anywhere { 1..=given + name.family.len() } else { given..=given }
+    let all = given + name.family.len();
+    // A text of hundreds of words is no name, and every pair of places would be tried.
+    if name.guessed && anywhere && all <= 12 { 1..=all } else { given..=given }
 }
 
 type Parts<'a> = (&'a [String], &'a [String]);

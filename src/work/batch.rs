@@ -186,7 +186,8 @@ impl Work<'_> {
             }
         };
         if passes(&self.sync.spec, &contact).is_err() {
-            if held {
+            // A partial reading does not say what the filter asks for; only a whole one can take a contact out.
+            if held && !contact.partial {
                 return Ok(Sorted::Leaving(item, Leaving::Outside));
             }
             return self.settled(settle::clean(&item.contact, &item.mark, "skipped")).await;

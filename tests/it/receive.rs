@@ -7,6 +7,7 @@ use carnet::{
     config::{Tune, declared::Declared},
     queue::door::Door,
     receive::{Doors, Limits, Receive, router},
+    store::pool::Pool,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
@@ -58,7 +59,8 @@ fn limits() -> Limits {
 
 /// Serves the door until the test ends.
 async fn serve(doors: Doors, redis_url: &str, limits: Limits) -> SocketAddr {
-    let door = Arc::new(Door::to(redis_url).expect("a door"));
+    let door = Arc::new(Door::new(Pool::open(redis_url).expect("an address")));
+    door.set_open(true);
     let (_, crms) = watch::channel(Arc::new(doors));
     let app = router(Receive::new(crms, door, "https://hooks.example.com", limits));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

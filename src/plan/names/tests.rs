@@ -159,6 +159,14 @@ fn relatives_and_strangers_contradict() {
 }
 
 #[test]
+fn a_text_of_a_thousand_words_is_compared_quickly() {
+    let long = "Jean ".repeat(1000);
+    let begun = std::time::Instant::now();
+    assert_ne!(relate(&contact(&long), &person(&format!("{long} Roy"))), Same);
+    assert!(begun.elapsed().as_secs() < 5);
+}
+
+#[test]
 fn a_suffix_that_google_set_apart_still_tells_father_from_son() {
     let mut son = person("Jean|Roy");
     son.names[0].rest.insert("honorificSuffix".into(), "Jr.".into());

@@ -8,8 +8,6 @@ use crate::{
     google::person::{Item, NameValue, Person},
 };
 
-use super::super::identifiers::is_contacts_own;
-
 /// The words of one side's name, accents folded, lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Called {
@@ -96,6 +94,12 @@ impl Called {
         words.sort();
         words
     }
+}
+
+/// Whether an entry belongs to the contact itself; entries we have built carry no source.
+pub(in crate::plan) fn is_contacts_own<T: Default>(item: &Item<T>) -> bool {
+    let source = item.metadata.as_ref().and_then(|m| m.source.as_ref());
+    source.is_none_or(|s| s.kind.is_empty() || s.kind == "CONTACT")
 }
 
 /// The words of each part between blanks: "Jean-François Roy" is two tokens, three words.

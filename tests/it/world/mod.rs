@@ -15,8 +15,6 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use service::Service;
-
 pub const LABEL: &str = "Centiva";
 pub const CLIENT_ID: &str = "client.apps.example";
 pub const CLIENT_SECRET: &str = "client-secret";
