@@ -7,3 +7,4 @@ pub mod config;
 pub mod contact;
 pub mod google;
 pub mod queue;
+pub mod simulate;

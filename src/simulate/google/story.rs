@@ -1,0 +1,257 @@
+//! The simulator over its own wire: what only shows when requests meet faults, time and each other.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, Response};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{Limits, Options, serve};
+
+/// A simulator with one account, and a client of it.
+struct Sim {
+    url: String,
+    http: Client,
+    subject: String,
+    token: String,
+    refresh_token: String,
+    server: JoinHandle<std::io::Result<()>>,
+    shutdown: DropGuard,
+}
+
+impl Sim {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let shutdown = CancellationToken::new();
+        let limits = Limits { critical_writes_per_minute: 1_000_000, ..Limits::default() };
+        let limits = Limits { critical_reads_per_minute: 1_000_000, contact_writes_per_day: 10_000_000, ..limits };
+        let options = Options { client_id: "app".into(), client_secret: "secret".into(), seed: 1, limits };
+        let server = tokio::spawn(serve(listener, options, shutdown.clone()));
+        let http = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        let shutdown = shutdown.drop_guard();
+        let (subject, token, refresh_token) = Default::default();
+        let mut sim = Self { url, http, subject, token, refresh_token, server, shutdown };
+        let account = sim.control(Method::POST, "accounts", json!({"email": "office@example.com"})).await;
+        let text = |key: &str| account[key].as_str().unwrap().to_owned();
+        (sim.subject, sim.token, sim.refresh_token) = (text("subject"), text("access_token"), text("refresh_token"));
+        sim
+    }
+
+    async fn control(&self, method: Method, path: &str, body: Value) -> Value {
+        let request = self.http.request(method, format!("{}/control/{path}", self.url)).json(&body);
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.text().await.unwrap());
+        response.json().await.unwrap()
+    }
+
+    async fn account(&self, method: Method, path: &str, body: Value) -> Value {
+        self.control(method, &format!("accounts/{}{path}", self.subject), body).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Value) -> reqwest::Result<Response> {
+        let request = self.http.request(method, format!("{}/v1/{path}", self.url)).bearer_auth(&self.token);
+        if body.is_null() { request.send().await } else { request.json(&body).send().await }
+    }
+
+    /// HTTP status and body.
+    async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+        let response = self.send(method, path, body).await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    async fn create(&self, name: &str) -> Value {
+        let (status, person) = self.call(Method::POST, "people:createContact", named(name)).await;
+        assert_eq!(status, 200, "{person}");
+        person
+    }
+
+    async fn contacts(&self) -> usize {
+        self.account(Method::GET, "", Value::Null).await["contacts"].as_array().unwrap().len()
+    }
+}
+
+fn named(name: &str) -> Value {
+    json!({"names": [{"givenName": name}]})
+}
+
+fn batch(count: usize) -> Value {
+    let contacts: Vec<Value> = (0..count).map(|i| json!({"contactPerson": named(&format!("n{i}"))})).collect();
+    json!({"contacts": contacts, "readMask": "names,metadata"})
+}
+
+#[tokio::test]
+async fn an_answer_can_be_lost_after_the_commit() {
+    let sim = Sim::start().await;
+    let rule = json!({"match": "people.createContact", "kind": "drop", "when": "after"});
+    sim.control(Method::POST, "faults", rule).await;
+    assert!(sim.send(Method::POST, "people:createContact", named("A")).await.is_err());
+    assert_eq!(sim.contacts().await, 1);
+    let html = json!({"match": "POST /v1/people", "kind": "status", "status": 502, "body": "html"});
+    sim.control(Method::POST, "faults", html).await;
+    let answer = sim.send(Method::POST, "people:createContact", named("B")).await.unwrap();
+    assert_eq!(answer.status(), 502);
+    assert!(answer.text().await.unwrap().starts_with("<!DOCTYPE html>"));
+    assert_eq!(sim.contacts().await, 1);
+}
+
+#[tokio::test]
+async fn a_request_is_carried_out_even_if_its_client_gives_up() {
+    let sim = Sim::start().await;
+    sim.control(Method::POST, "faults", json!({"match": "people.", "kind": "delay", "ms": 300})).await;
+    let late = sim.http.post(format!("{}/v1/people:createContact", sim.url)).bearer_auth(&sim.token);
+    let late = late.json(&named("A")).timeout(Duration::from_millis(100)).send().await;
+    assert!(late.unwrap_err().is_timeout());
+    let (status, refused) = sim.call(Method::POST, "people:createContact", named("B")).await;
+    assert_eq!((status, &refused["error"]["status"]), (409, &json!("ABORTED")), "one write at a time");
+    while sim.contacts().await == 0 {
+        tokio::task::yield_now().await;
+    }
+    sim.create("B").await;
+}
+
+#[tokio::test]
+async fn a_batch_is_all_or_nothing_unless_a_fault_cuts_it() {
+    let sim = Sim::start().await;
+    let mut bad = batch(3);
+    bad["contacts"][1]["contactPerson"]["biographies"] = json!([{"value": "a"}, {"value": "b"}]);
+    let (status, refused) = sim.call(Method::POST, "people:batchCreateContacts", bad).await;
+    assert_eq!(status, 400);
+    let errors = &refused["error"]["details"][0]["contactErrors"];
+    assert_eq!(errors["1"]["message"], "Cannot have more than one person.biographies per source.");
+    assert_eq!((errors["0"].is_null(), sim.contacts().await), (true, 0));
+    let rule = json!({"match": "people.batchCreateContacts", "kind": "commit_prefix", "items": 2});
+    sim.control(Method::POST, "faults", rule).await;
+    assert_eq!(sim.call(Method::POST, "people:batchCreateContacts", batch(5)).await.0, 500);
+    assert_eq!(sim.contacts().await, 2);
+    let mut silent = batch(1);
+    silent["readMask"] = "".into();
+    assert_eq!(sim.call(Method::POST, "people:batchCreateContacts", silent).await, (200, json!({})));
+}
+
+#[tokio::test]
+async fn reads_may_lag_behind_an_update_and_their_etag_is_stale_then() {
+    let sim = Sim::start().await;
+    sim.control(Method::PATCH, "limits", json!({"stale_read_ms": 60_000})).await;
+    let created = sim.create("A").await;
+    let name = created["resourceName"].as_str().unwrap();
+    let update = format!("{name}:updateContact?updatePersonFields=names");
+    let mut body = named("B");
+    body["etag"] = created["etag"].clone();
+    let (status, updated) = sim.call(Method::PATCH, &update, body.clone()).await;
+    assert_eq!((status, &updated["names"][0]["givenName"]), (200, &json!("B")));
+    let get = format!("{name}?personFields=names,metadata");
+    let (_, stale) = sim.call(Method::GET, &get, Value::Null).await;
+    assert_eq!(stale["names"][0]["givenName"], "A");
+    body["etag"] = stale["etag"].clone();
+    let (status, refused) = sim.call(Method::PATCH, &update, body.clone()).await;
+    assert_eq!((status, &refused["error"]["status"]), (400, &json!("FAILED_PRECONDITION")));
+    body["etag"] = updated["etag"].clone();
+    assert_eq!(sim.call(Method::PATCH, &update, body).await.0, 200, "the etag of the answer is good");
+    sim.control(Method::POST, "clock/advance", json!({"seconds": 61})).await;
+    assert_eq!(sim.call(Method::GET, &get, Value::Null).await.1["names"][0]["givenName"], "B");
+}
+
+#[tokio::test]
+async fn the_feed_tells_merges_new_ids_and_deletions_after_its_delay() {
+    let sim = Sim::start().await;
+    sim.control(Method::PATCH, "limits", json!({"sync_delay_ms": 60_000})).await;
+    let people = json!([named("A"), named("B"), named("C"), named("D")]);
+    let seeded = sim.account(Method::POST, "/contacts", people).await;
+    let id = |i: usize| seeded["resourceNames"][i].as_str().unwrap().replace("people/", "");
+    sim.control(Method::POST, "clock/advance", json!({"seconds": 61})).await;
+    let list = "people/me/connections?personFields=names,metadata&requestSyncToken=true";
+    let (_, full) = sim.call(Method::GET, list, Value::Null).await;
+    let feed = format!("{list}&syncToken={}", full["nextSyncToken"].as_str().unwrap());
+    sim.account(Method::POST, "/merge", json!({"keep": id(0), "absorb": id(1)})).await;
+    let moved = sim.account(Method::POST, &format!("/contacts/{}/rename", id(2)), json!({})).await;
+    sim.call(Method::DELETE, &format!("people/{}:deleteContact", id(3)), Value::Null).await;
+    assert_eq!(sim.call(Method::GET, &feed, Value::Null).await.1["connections"], Value::Null);
+    sim.control(Method::POST, "clock/advance", json!({"seconds": 61})).await;
+    let (_, changes) = sim.call(Method::GET, &feed, Value::Null).await;
+    let changes = changes["connections"].as_array().unwrap();
+    let find = |name: &str| changes.iter().find(|p| p["resourceName"] == name).unwrap();
+    assert_eq!(changes.len(), 4);
+    assert_eq!(find(&format!("people/{}", id(1)))["metadata"]["deleted"], true);
+    assert_eq!(find(&format!("people/{}", id(3)))["metadata"]["deleted"], true);
+    let moved = find(moved["resourceName"].as_str().unwrap());
+    assert_eq!(moved["metadata"]["previousResourceNames"][0], format!("people/{}", id(2)));
+}
+
+#[tokio::test]
+async fn consent_code_and_tokens_follow_the_rules() {
+    let sim = Sim::start().await;
+    sim.control(Method::PUT, "consent", json!({"untick": ["https://www.googleapis.com/auth/contacts"]})).await;
+    let query = "client_id=app&redirect_uri=http://127.0.0.1/cb&response_type=code&access_type=offline&state=s&\
+                 scope=openid%20email%20https://www.googleapis.com/auth/contacts&code_challenge_method=S256&\
+                 code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let code = async || {
+        let consent = sim.http.get(format!("{}/o/oauth2/v2/auth?{query}", sim.url)).send().await.unwrap();
+        let back = url::Url::parse(consent.headers()["location"].to_str().unwrap()).unwrap();
+        back.query_pairs().find(|(k, _)| k == "code").unwrap().1.into_owned()
+    };
+    let exchange = async |form: &[(&str, &str)]| {
+        let form = [form, &[("client_id", "app"), ("client_secret", "secret")]].concat();
+        let response = sim.http.post(format!("{}/token", sim.url)).form(&form).send().await.unwrap();
+        response.json::<Value>().await.unwrap()
+    };
+    let first = code().await;
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", first.as_str()),
+        ("redirect_uri", "http://127.0.0.1/cb"),
+        ("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+    ];
+    let tokens = exchange(&form).await;
+    assert_eq!(tokens["scope"], "https://www.googleapis.com/auth/userinfo.email openid", "the user unticked one");
+    assert!(tokens["refresh_token"].is_string() && tokens["id_token"].as_str().unwrap().split('.').count() == 3);
+    assert_eq!(exchange(&form).await["error"], "invalid_grant", "a code works once");
+    let second = code().await;
+    let wrong = [form[0], ("code", second.as_str()), form[2], ("code_verifier", "wrong")];
+    assert_eq!(exchange(&wrong).await["error"], "invalid_grant");
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", sim.refresh_token.as_str())];
+    let refreshed = exchange(&refresh).await;
+    assert!(refreshed["access_token"].is_string() && refreshed["refresh_token"].is_null());
+    sim.account(Method::POST, "/revoke", json!({})).await;
+    assert_eq!(exchange(&refresh).await["error"], "invalid_grant");
+    assert_eq!(sim.call(Method::GET, "contactGroups", Value::Null).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_full_account_is_listed_page_by_page_and_then_takes_no_more() {
+    let sim = Sim::start().await;
+    let people: Vec<Value> = (0..24_900).map(|i| named(&format!("n{i}"))).collect();
+    sim.account(Method::POST, "/contacts", people.into()).await;
+    assert_eq!(sim.call(Method::POST, "people:batchCreateContacts", batch(100)).await.0, 200);
+    let (status, full) = sim.call(Method::POST, "people:createContact", named("one more")).await;
+    assert_eq!(status, 400);
+    assert!(full["error"]["message"].as_str().unwrap().contains("MY_CONTACTS_OVERFLOW_COUNT"));
+    let first = "people/me/connections?personFields=names,metadata&pageSize=1000";
+    let (mut names, mut token) = (std::collections::HashSet::new(), String::new());
+    loop {
+        let path = if token.is_empty() { first.to_owned() } else { format!("{first}&pageToken={token}") };
+        let (_, page) = sim.call(Method::GET, &path, Value::Null).await;
+        names.extend(page["connections"].as_array().unwrap().iter().map(|p| p["resourceName"].to_string()));
+        let Some(next) = page["nextPageToken"].as_str() else { break };
+        token = next.to_owned();
+    }
+    assert_eq!(names.len(), 25_000);
+    let other = format!("{}&pageToken={token}", first.replace("1000", "999"));
+    assert_eq!(sim.call(Method::GET, &other, Value::Null).await.0, 400, "parameters must not change midway");
+}
+
+#[tokio::test]
+async fn a_hanging_answer_does_not_keep_the_simulator_from_stopping() {
+    let sim = Sim::start().await;
+    sim.control(Method::POST, "faults", json!({"match": "*", "kind": "hang"})).await;
+    let (http, url) = (sim.http.clone(), sim.url.clone());
+    let hanging = tokio::spawn(async move { http.get(format!("{url}/v1/contactGroups")).send().await });
+    while !sim.control(Method::GET, "faults", Value::Null).await.as_array().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(sim.shutdown);
+    assert!(hanging.await.unwrap().is_err());
+    drop(sim.http);
+    sim.server.await.unwrap().unwrap();
+}
