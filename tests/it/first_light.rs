@@ -49,7 +49,7 @@ async fn the_first_sync_adopts_who_is_there_and_makes_the_others() {
     let crm = world.crm_dump().await;
     let evidence = carnet::simulate::truth::Evidence {
         crm: &crm,
-        google: dump["contacts"].as_array().expect("contacts"),
+        google: &carnet::simulate::truth::people(&dump),
         groups: dump["groups"].as_array().expect("groups"),
         label: crate::world::LABEL,
         before: &before,

@@ -1,5 +1,6 @@
 //! What is in Google, and what its owner does there.
 
+use carnet::simulate;
 use serde_json::{Value, json};
 
 use super::{LABEL, World};
@@ -12,7 +13,7 @@ impl World {
 
     /// The contacts in the Google account.
     pub async fn people(&self) -> Vec<Value> {
-        self.google_dump().await["contacts"].as_array().cloned().unwrap_or_default()
+        simulate::truth::people(&self.google_dump().await)
     }
 
     /// The user's own contacts; answers their resource names.
@@ -40,8 +41,7 @@ impl World {
         let Some(label) = groups.iter().find(|g| g["name"] == LABEL).and_then(|g| g["resourceName"].as_str()) else {
             return Vec::new();
         };
-        let people = dump["contacts"].as_array().cloned().unwrap_or_default();
-        people.into_iter().filter(|p| has_label(p, label)).collect()
+        simulate::truth::people(&dump).into_iter().filter(|p| has_label(p, label)).collect()
     }
 
     /// The contacts whose stamp names this CRM contact.
