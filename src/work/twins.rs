@@ -67,7 +67,8 @@ pub async fn fold(account: &mut Account, sync: &SyncSpec) -> Result<u64, Halt> {
         let kept = link.as_ref().map(|l| l.resource.clone()).filter(|r| twins.iter().any(|p| p.resource_name == *r));
         let kept = kept.or_else(|| twins.first().map(|p| p.resource_name.clone())).unwrap_or_default();
         for twin in twins.iter().filter(|p| p.resource_name != kept) {
-            if !is_surplus_twin(twin, &sync.account.key, &contact.contact, &label) {
+            let changed = !is_surplus_twin(twin, &sync.account.key, &contact.contact, &label);
+            if changed || has_more(account, &twin.resource_name).await? {
                 tracing::warn!(sync = %sync.spec.name, contact = %contact.contact, "a twin in Google was changed by its owner; merge the two there");
                 continue;
             }
@@ -80,4 +81,10 @@ pub async fn fold(account: &mut Account, sync: &SyncSpec) -> Result<u64, Halt> {
         }
     }
     Ok(folded)
+}
+
+async fn has_more(account: &mut Account, resource: &str) -> Result<bool, Halt> {
+    let token = account.pay(Call::Get).await?;
+    let result = account.tools.people.has_more(&token, resource).await;
+    account.heard(Call::Get, &token, result).await.map_err(Halt::Failure)
 }
