@@ -1,3 +1,4 @@
 //! The admin side: health, metrics, and what people see.
 
 pub mod health;
+pub mod overview;

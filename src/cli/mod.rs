@@ -6,8 +6,10 @@ mod declared_file;
 mod needs;
 mod output;
 mod serve;
+mod sign;
 mod sim;
 mod sync;
+mod tools;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -45,6 +47,8 @@ enum Command {
     Dead(dead::Dead),
     /// Questions that a person must decide.
     Needs(needs::Needs),
+    /// Sign a sample delivery and print the curl command that posts it.
+    Sign(sign::Sign),
     /// A pretend Google or CRM, for trying things out.
     Sim(sim::Sim),
 }
@@ -69,6 +73,7 @@ pub async fn run() -> ExitCode {
         Command::Sync(command) => command.run(settings, json).await,
         Command::Dead(command) => command.run(settings, json).await,
         Command::Needs(command) => command.run(settings, json).await,
+        Command::Sign(command) => command.run(settings, json).await,
         Command::Sim(command) => command.run().await,
     };
     match done {

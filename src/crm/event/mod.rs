@@ -3,6 +3,7 @@
 
 mod generic;
 mod highlevel;
+mod sample;
 mod text;
 mod workflow;
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use generic::{BadMap, check_map};
+pub use sample::sample;
 
 use crate::{
     config::declared::{Crm, Kind},
