@@ -1,5 +1,6 @@
 //! How each sync stands, in the words that are the same everywhere, and all of them in one sentence.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
@@ -32,8 +33,8 @@ pub struct SyncOverview {
     pub needs_you: usize,
     /// Contacts that cannot succeed as they are.
     pub dead: u64,
-    /// When the last run ended (RFC 3339).
-    pub last_run: Option<String>,
+    /// When the last run ended.
+    pub last_run: Option<Timestamp>,
 }
 
 /// What a state is read from.
@@ -42,6 +43,8 @@ struct Signs {
     /// Why the Google account rests, in words.
     stopped: Option<String>,
     paused: bool,
+    /// Whether a run was asked for and has not begun.
+    wanted: bool,
     run: Option<Run>,
     needs_you: usize,
     waiting: u64,
@@ -73,6 +76,7 @@ pub async fn look(pool: &Pool, sync: &SyncSpec) -> Result<SyncOverview, StoreErr
         connected: sync.google.is_some(),
         stopped,
         paused: runs.paused().await?.is_some(),
+        wanted: runs.wanted().await?.is_some(),
         run: runs.current().await?,
         needs_you,
         waiting: live + bulk,
@@ -86,7 +90,7 @@ pub async fn look(pool: &Pool, sync: &SyncSpec) -> Result<SyncOverview, StoreErr
         waiting: signs.waiting,
         needs_you,
         dead: letters.iter().filter(|d| d.sync == sync.id).count() as u64,
-        last_run: signs.run.and_then(|run| run.finished).map(|t| t.to_string()),
+        last_run: signs.run.and_then(|run| run.finished),
     })
 }
 
@@ -101,10 +105,12 @@ impl Signs {
             ("failed", self.stopped.clone())
         } else if self.paused {
             ("paused", None)
-        } else if let Some(run) = failed {
-            ("failed", run.error.clone())
         } else if let Some(run) = going_on {
             ("working", run.error.clone())
+        } else if self.wanted {
+            ("waiting", Some("a run begins soon".to_owned()))
+        } else if let Some(run) = failed {
+            ("failed", run.error.clone())
         } else if self.needs_you > 0 {
             ("needs you", None)
         } else if self.waiting > 0 {
@@ -142,7 +148,7 @@ mod tests {
     use super::*;
 
     fn signs() -> Signs {
-        Signs { connected: true, stopped: None, paused: false, run: None, needs_you: 0, waiting: 0 }
+        Signs { connected: true, stopped: None, paused: false, wanted: false, run: None, needs_you: 0, waiting: 0 }
     }
 
     fn run(state: RunState) -> Option<Run> {
@@ -158,6 +164,11 @@ mod tests {
             (Signs { waiting: 3, needs_you: 1, ..signs() }, "needs you", None),
             (Signs { needs_you: 1, run: run(RunState::Reading), ..signs() }, "working", said()),
             (Signs { run: run(RunState::Failed), ..signs() }, "failed", said()),
+            (
+                Signs { run: run(RunState::Failed), wanted: true, ..signs() },
+                "waiting",
+                Some("a run begins soon".into()),
+            ),
             (Signs { run: run(RunState::Failed), paused: true, ..signs() }, "paused", None),
             (Signs { paused: true, stopped: said(), ..signs() }, "failed", said()),
         ] {

@@ -128,6 +128,7 @@ struct Parts {
     current: watch::Receiver<Arc<Current>>,
     tools: Arc<Tools>,
     health: Health,
+    password: SecretString,
 }
 
 impl Parts {
@@ -167,15 +168,17 @@ impl Parts {
             current: sender,
             found: foundation.found,
         };
-        Ok(Self { settings, keeper, door, current, tools, health })
+        let password = credentials.password.clone();
+        Ok(Self { settings, keeper, door, current, tools, health, password })
     }
 
     fn start(self, tasks: &TaskTracker, roles: Roles, listeners: Listeners, stop: &CancellationToken) {
         let doors = watch_doors(tasks, self.current.clone(), stop.clone());
         let receive = Receive::new(doors, self.door.clone(), &self.settings.public_url, (&self.settings.tune).into());
-        let admin_routes = admin::health::router(self.health.clone());
+        let health = admin::health::router(self.health.clone());
         if roles.web {
-            let public = receive::router(receive);
+            let public = receive::router(receive).merge(admin::connect::router(self.tools.clone()));
+            let admin_routes = health.merge(admin::home::router(self.tools.clone(), self.password.clone()));
             match listeners.admin {
                 Some(listener) => {
                     tasks.spawn(http(listener, admin_routes, stop.clone()));
@@ -185,7 +188,7 @@ impl Parts {
             }
         } else {
             // A worker alone still answers probes.
-            tasks.spawn(http(listeners.public, admin_routes, stop.clone()));
+            tasks.spawn(http(listeners.public, health, stop.clone()));
         }
         if roles.work {
             self.start_work(tasks, stop);

@@ -3,6 +3,7 @@
 mod apply;
 mod dead;
 mod declared_file;
+mod doctor;
 mod needs;
 mod output;
 mod serve;
@@ -47,6 +48,8 @@ enum Command {
     Dead(dead::Dead),
     /// Questions that a person must decide.
     Needs(needs::Needs),
+    /// Look whether everything is well, and what to do about what is not.
+    Doctor(doctor::Doctor),
     /// Sign a sample delivery and print the curl command that posts it.
     Sign(sign::Sign),
     /// A pretend Google or CRM, for trying things out.
@@ -73,6 +76,12 @@ pub async fn run() -> ExitCode {
         Command::Sync(command) => command.run(settings, json).await,
         Command::Dead(command) => command.run(settings, json).await,
         Command::Needs(command) => command.run(settings, json).await,
+        Command::Doctor(command) => match command.run(settings, json).await {
+            Ok(true) => Ok(()),
+            // The report has said why.
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
         Command::Sign(command) => command.run(settings, json).await,
         Command::Sim(command) => command.run().await,
     };

@@ -106,7 +106,7 @@ async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow:
                 let numbers = [l.linked, l.waiting, l.needs_you as u64, l.dead].map(|n| n.to_string());
                 let mut row = vec![l.name.clone()];
                 row.extend(numbers);
-                row.push(l.last_run.clone().unwrap_or_else(|| "never".into()));
+                row.push(l.last_run.map_or_else(|| "never".into(), |at| at.to_string()));
                 row.push(state);
                 row
             })

@@ -14,7 +14,7 @@ pub fn sample(crm: &Crm, contact: &str, now: Timestamp) -> Option<Value> {
     let account = &crm.account.first()?.id;
     match crm.kind {
         Kind::Highlevel => Some(json!({
-            "type": "ContactUpdate", "locationId": account, "id": contact, "appId": crm.app_id, "timestamp": now.to_string(),
+            "type": "ContactUpdate", "locationId": account, "id": contact, "timestamp": now.to_string(),
             "firstName": "Sample", "lastName": "Contact", "email": "sample@example.com", "phone": "+15145550100",
         })),
         Kind::HighlevelWorkflow => Some(json!({
