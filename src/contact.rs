@@ -51,6 +51,15 @@ pub struct Contact {
     pub partial: bool,
 }
 
+/// The stable name of one tenant: CRM vendor and the vendor's account id. Keys, hash tags and stamps use it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountKey {
+    /// `highlevel`, `generic`, …
+    pub vendor: String,
+    /// Location id, portal id, …
+    pub id: String,
+}
+
 /// Name parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -88,6 +97,12 @@ pub struct Birthday {
     pub month: i8,
     /// 1–31.
     pub day: i8,
+}
+
+impl std::fmt::Display for AccountKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.vendor, self.id)
+    }
 }
 
 impl Contact {

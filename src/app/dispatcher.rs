@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Settings,
-    queue::{dispatch::dispatch, door::Door, event::AccountKey, retention::trim},
+    contact::AccountKey,
+    queue::{dispatch::dispatch, door::Door, retention::trim},
     store::{StoreError, current::Current, keys::CrmKeys, pool::Pool},
     work::Bell,
 };

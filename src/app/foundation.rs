@@ -55,6 +55,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error("the declared state cannot be used: {0}")]
     Declared(String),
+    #[error(transparent)]
+    Client(#[from] crate::claim::NoClient),
     #[error("HTTP cannot be served: {0}")]
     Http(#[from] std::io::Error),
 }

@@ -14,13 +14,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     admin::{self, health::Health},
+    claim::Tools,
     config::Settings,
     queue::door::Door,
     receive::{self, BadCrm, Doors, Receive},
     reconcile::Reconciler,
     store::{current::Current, registry::RegistryError},
     telemetry,
-    work::{Bell, Tools, Workers},
+    work::{Bell, Workers},
 };
 
 use foundation::{Foundation, StartError};
@@ -129,6 +130,7 @@ struct Parts {
     current: watch::Receiver<Arc<Current>>,
     tools: Arc<Tools>,
     health: Health,
+    password: SecretString,
 }
 
 impl Parts {
@@ -170,15 +172,17 @@ impl Parts {
             current: sender,
             found: foundation.found,
         };
-        Ok(Self { settings, doors, keeper, door, current, tools, health })
+        let password = credentials.password.clone();
+        Ok(Self { settings, doors, keeper, door, current, tools, health, password })
     }
 
     fn start(self, tasks: &TaskTracker, roles: Roles, listeners: Listeners, stop: &CancellationToken) {
         let doors = watch_doors(tasks, self.doors.clone(), self.current.clone(), stop.clone());
         let receive = Receive::new(doors, self.door.clone(), &self.settings.public_url, (&self.settings.tune).into());
-        let admin_routes = admin::health::router(self.health.clone());
+        let health = admin::health::router(self.health.clone());
         if roles.web {
-            let public = receive::router(receive);
+            let public = receive::router(receive).merge(admin::connect::router(self.tools.clone()));
+            let admin_routes = health.merge(admin::home::router(self.tools.clone(), self.password.clone()));
             match listeners.admin {
                 Some(listener) => {
                     tasks.spawn(http::serve(listener, admin_routes, stop.clone()));
@@ -188,7 +192,7 @@ impl Parts {
             }
         } else {
             // A worker alone still answers probes.
-            tasks.spawn(http::serve(listeners.public, admin_routes, stop.clone()));
+            tasks.spawn(http::serve(listeners.public, health, stop.clone()));
         }
         if roles.work {
             self.start_work(tasks, stop);

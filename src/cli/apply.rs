@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    admin::connect::connect_link,
     app::foundation::Foundation,
     config::{
         Settings,
@@ -36,8 +37,8 @@ pub struct Apply {
 pub struct Applied {
     /// One line a change: `+ sync office-phone`.
     pub changes: Vec<String>,
-    /// Google accounts that are not connected yet.
-    pub not_connected: Vec<String>,
+    /// Google accounts that are not connected yet, each with a fresh link for its owner.
+    pub not_connected: BTreeMap<String, String>,
 }
 
 impl Apply {
@@ -51,11 +52,10 @@ impl Apply {
             if lines.is_empty() {
                 lines.push("Nothing changed: everything is as the file says.".into());
             }
-            for name in &applied.not_connected {
+            for (name, link) in &applied.not_connected {
                 lines.push(format!(
-                    "The Google account \"{name}\" is not connected yet. Give it a refresh_token, or connect it in the browser at \
-                     {}/connect/google/{name}",
-                    settings.public_url
+                    "The Google account \"{name}\" is not connected yet. Give it a refresh_token, or send this link to its \
+                     owner (good for 7 days):\n  {link}"
                 ));
             }
             lines.join("\n")
@@ -96,7 +96,7 @@ pub async fn apply_declared(
     let google = connect(settings, &opened.google, &held, &sealer).await?;
     let mut applied = Applied {
         changes: differences(&held.declared, &declared),
-        not_connected: opened.google.iter().map(|g| g.name.clone()).filter(|n| !google.contains_key(n)).collect(),
+        not_connected: links(settings, &sealer, opened.google.iter().filter(|g| !google.contains_key(&g.name)))?,
     };
     applied.changes.extend(newly_connected(&held.google, &google));
     let mut ids = BTreeMap::new();
@@ -120,6 +120,14 @@ pub async fn apply_declared(
         })
         .await?;
     Ok(applied)
+}
+
+fn links<'a>(
+    settings: &Settings,
+    sealer: &crate::store::seal::Sealer,
+    accounts: impl Iterator<Item = &'a Google>,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    accounts.map(|g| Ok((g.name.clone(), connect_link(sealer, &settings.public_url, &g.name)?))).collect()
 }
 
 /// Sealing the same secret twice gives two texts; where the value is the one that is held, the held text stays, so that

@@ -3,11 +3,14 @@
 mod apply;
 mod dead;
 mod declared_file;
+mod doctor;
 mod needs;
 mod output;
 mod serve;
+mod sign;
 mod sim;
 mod sync;
+mod tools;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -45,6 +48,10 @@ enum Command {
     Dead(dead::Dead),
     /// Questions that a person must decide.
     Needs(needs::Needs),
+    /// Look whether everything is well, and what to do about what is not.
+    Doctor(doctor::Doctor),
+    /// Sign a sample delivery and print the curl command that posts it.
+    Sign(sign::Sign),
     /// A pretend Google or CRM, for trying things out.
     Sim(sim::Sim),
 }
@@ -69,6 +76,13 @@ pub async fn run() -> ExitCode {
         Command::Sync(command) => command.run(settings, json).await,
         Command::Dead(command) => command.run(settings, json).await,
         Command::Needs(command) => command.run(settings, json).await,
+        Command::Doctor(command) => match command.run(settings, json).await {
+            Ok(true) => Ok(()),
+            // The report has said why.
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
+        Command::Sign(command) => command.run(settings, json).await,
         Command::Sim(command) => command.run().await,
     };
     match done {

@@ -5,25 +5,21 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admin::health::worker_alive,
+    admin::{health::worker_alive, overview::look_at_all},
     app::{self, foundation::Foundation},
     config::Settings,
-    queue::dead,
     reconcile::{preview, report},
     store::{
         current::{Current, SyncSpec},
         keys::CrmKeys,
-        ledger::LedgerView,
         runs::{Run, RunState, Runs},
     },
-    work::{Need, Tools, pause_of},
 };
 
-use super::{apply::stop_local, output};
+use super::{apply::stop_local, output, tools::tools};
 
 /// Look at syncs and run them.
 #[derive(Debug, Args)]
@@ -100,37 +96,8 @@ fn runs_of(foundation: &Foundation, sync: &SyncSpec) -> Runs {
     Runs::new(foundation.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id)
 }
 
-fn tools(foundation: &Foundation, settings: &Settings, current: &Arc<Current>) -> anyhow::Result<Arc<Tools>> {
-    let (_, current) = tokio::sync::watch::channel(current.clone());
-    let guard = Arc::new(foundation.new_guard());
-    Ok(Arc::new(Tools::build(
-        Arc::new(settings.clone()),
-        foundation.pool.clone(),
-        foundation.registry.clone(),
-        guard,
-        foundation.highwater.clone(),
-        current,
-        CancellationToken::new(),
-    )?))
-}
-
-#[derive(Debug, Serialize)]
-struct Listed {
-    name: String,
-    state: &'static str,
-    why: Option<String>,
-    linked: u64,
-    waiting: u64,
-    needs_you: usize,
-    dead: u64,
-    last_run: Option<String>,
-}
-
 async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow::Result<()> {
-    let mut listed = Vec::new();
-    for sync in &current.syncs {
-        listed.push(look(foundation, sync).await?);
-    }
+    let listed = look_at_all(&foundation.pool, current).await?;
     output::print(json, &listed, |listed| {
         let rows: Vec<Vec<String>> = listed
             .iter()
@@ -139,7 +106,7 @@ async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow:
                 let numbers = [l.linked, l.waiting, l.needs_you as u64, l.dead].map(|n| n.to_string());
                 let mut row = vec![l.name.clone()];
                 row.extend(numbers);
-                row.push(l.last_run.clone().unwrap_or_else(|| "never".into()));
+                row.push(l.last_run.map_or_else(|| "never".into(), |at| at.to_string()));
                 row.push(state);
                 row
             })
@@ -149,57 +116,13 @@ async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow:
     })
 }
 
-async fn look(foundation: &Foundation, sync: &SyncSpec) -> anyhow::Result<Listed> {
-    let keys = CrmKeys::new(&sync.account.key);
-    let runs = runs_of(foundation, sync);
-    let (live, bulk) = runs.waiting().await?;
-    let run = runs.current().await?;
-    let (mut linked, mut needs_you, mut stopped) = (0, 0, None);
-    if let Some(google) = &sync.google {
-        let view = LedgerView::new(foundation.pool.clone(), &sync.account.key, &google.subject);
-        linked = view.link_count().await?;
-        needs_you = view.needs::<Need>().await?.iter().filter(|(_, n)| n.sync == sync.id).count();
-        stopped = pause_of(&foundation.pool, google).await?;
-    }
-    let dead = dead::list(&foundation.pool, &keys).await?.iter().filter(|d| d.sync == sync.id).count() as u64;
-    let paused = runs.paused().await?;
-    let failed = run.as_ref().filter(|r| r.state == RunState::Failed).and_then(|r| r.error.clone());
-    let (state, why) = if sync.google.is_none() {
-        ("waiting", Some("the Google account is not connected".to_owned()))
-    } else if let Some(pause) = stopped {
-        ("failed", Some(pause.sentence))
-    } else if paused.is_some() {
-        ("paused", None)
-    } else if failed.is_some() {
-        ("failed", failed)
-    } else if run.as_ref().is_some_and(|r| !r.is_over()) {
-        ("working", run.as_ref().and_then(|r| r.error.clone()))
-    } else if needs_you > 0 {
-        ("needs you", None)
-    } else if live + bulk > 0 {
-        ("waiting", None)
-    } else {
-        ("up to date", None)
-    };
-    Ok(Listed {
-        name: sync.spec.name.clone(),
-        state,
-        why,
-        linked,
-        waiting: live + bulk,
-        needs_you,
-        dead,
-        last_run: run.and_then(|r| r.finished).map(|t| t.to_string()),
-    })
-}
-
 async fn pause(foundation: &Foundation, current: &Current, name: &str, why: Option<&str>) -> anyhow::Result<()> {
     let sync = named(current, name)?;
     runs_of(foundation, sync).set_paused(why).await?;
     if why.is_none()
         && let Some(google) = &sync.google
     {
-        crate::work::resume(&foundation.pool, &google.subject).await?;
+        crate::claim::resume(&foundation.pool, &google.subject).await?;
     }
     println!("{name} {}.", if why.is_some() { "is paused; what changes meanwhile is collected" } else { "goes on" });
     Ok(())

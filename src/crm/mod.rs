@@ -6,7 +6,9 @@ pub mod event;
 pub mod generic;
 pub mod highlevel;
 pub mod payload;
+mod put;
 pub mod signature;
 mod tidy;
 
 pub use decode::Unreadable;
+use put::put;

@@ -6,8 +6,8 @@ use super::{
     stamp::{Origin, Stamp, stamped},
 };
 use crate::{
+    contact::AccountKey,
     google::person::{GroupMembership, Item, MY_CONTACTS, MembershipValue, Person},
-    queue::event::AccountKey,
 };
 
 /// The body of a create for this CRM contact, and the base that its stamp holds.

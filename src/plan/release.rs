@@ -6,8 +6,8 @@ use super::{
     stamp::{Stamp, stamp_for, stamped},
 };
 use crate::{
+    contact::AccountKey,
     google::person::{Field, Item, MY_CONTACTS, MembershipValue, Person},
-    queue::event::AccountKey,
 };
 
 /// Releases this CRM contact's hold on a person, and takes `label` off if given.

@@ -9,8 +9,8 @@ use super::{
     canonical::is_contacts_own,
 };
 use crate::{
+    contact::AccountKey,
     google::person::{ClientDataValue, Item, Person},
-    queue::event::AccountKey,
 };
 
 /// The key of our entries in `clientData`. Keys may repeat: there is one entry for each CRM contact.

@@ -7,8 +7,8 @@ use super::{
     stamp::{Origin, Stamp, stamp_for, stamps_of},
 };
 use crate::{
+    contact::AccountKey,
     google::person::{Item, MY_CONTACTS, Person},
-    queue::event::AccountKey,
 };
 
 /// What Google adds to an entry by itself, so that it says nothing about the user.

@@ -1,6 +1,7 @@
 //! Writing down what became of a task: link, journal and clean mark in one step.
 
 use crate::{
+    claim::Tools,
     google::{
         failure::{Class, Failure},
         person::{Field, Person},
@@ -13,7 +14,6 @@ use crate::{
         ledger::{Ledger, Mark, Step},
         now_ms,
     },
-    work::Tools,
 };
 
 use super::{Deed, Task};
@@ -84,7 +84,7 @@ impl Context<'_> {
         let mut step = Step::of(contact);
         step.generation = Some(mark.generation);
         step.tries = Some(mark.tries + 1);
-        let wait = crate::work::backoff(&self.tools.settings.tune, mark.tries);
+        let wait = crate::claim::backoff(&self.tools.settings.tune, mark.tries);
         step.due = Some(now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         step.why = Some(why);
         step

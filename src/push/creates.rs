@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    claim::{Account, Halt, note},
     google::{
         call::{Call, MAX_BATCH},
         failure::{Class, Failure},
@@ -10,7 +11,6 @@ use crate::{
     },
     plan::stamp,
     store::{encode, ledger::Step, now_ms},
-    work::{Account, Halt, note},
 };
 
 use super::{Context, Deed, Task, intent::Intent, updates::give_way};

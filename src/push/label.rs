@@ -3,9 +3,9 @@
 use redis::AsyncCommands;
 
 use crate::{
+    claim::{Account, Halt},
     google::{call::Call, failure::Failure},
     store::{StoreError, keys::GoogleKeys},
-    work::{Account, Halt},
 };
 
 /// The resource name of the label `name`; made when there is none. `fresh`: Google is asked, not our memory.

@@ -14,7 +14,7 @@ mod updates;
 pub use commit::{Context, journal_entry};
 pub use task::{Deed, Task};
 
-use crate::work::{Account, Halt};
+use crate::claim::{Account, Halt};
 
 /// Does every task; what became of each is settled as soon as it is known. A halt leaves the rest as it was: dirty.
 pub async fn push(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<(), Halt> {

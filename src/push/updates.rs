@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    claim::{Account, Halt, note},
     google::{
         call::{Call, MAX_BATCH},
         failure::{Class, Failure},
         person::{Field, Person},
     },
     store::ledger::Step,
-    work::{Account, Halt, note},
 };
 
 use super::{Context, Deed, Task};

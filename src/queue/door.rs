@@ -17,7 +17,8 @@ use crate::store::{
     pool::{ANSWER_WITHIN, Pool, Shared},
 };
 
-use super::event::{AccountKey, Event, Says};
+use super::event::{Event, Says};
+use crate::contact::AccountKey;
 
 /// The event cannot be stored now; the sender should come again.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

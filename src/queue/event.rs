@@ -2,14 +2,7 @@
 
 use jiff::Timestamp;
 
-/// The stable name of one tenant: CRM vendor and the vendor's account id. Keys, hash tags and stamps use it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountKey {
-    /// `highlevel`, `generic`, …
-    pub vendor: String,
-    /// Location id, portal id, …
-    pub id: String,
-}
+use crate::contact::AccountKey;
 
 /// What an event says about its contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +30,4 @@ pub struct Event {
     pub at: Option<Timestamp>,
     /// The raw body (for a delivery with several events: this event's part).
     pub body: Vec<u8>,
-}
-
-impl std::fmt::Display for AccountKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.vendor, self.id)
-    }
 }

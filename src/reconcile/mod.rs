@@ -15,6 +15,7 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    claim::{Tools, backoff},
     config::declared::Every,
     store::{
         StoreError,
@@ -24,7 +25,7 @@ use crate::{
         runs::{Run, RunState, Runs},
         seal::random_text,
     },
-    work::{Bell, Tools, backoff},
+    work::Bell,
 };
 
 pub use preview::{Plan, PreviewError, preview};

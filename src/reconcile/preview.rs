@@ -9,6 +9,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
+    claim::{Account, CrmAccessFailure, Halt, Tools, refresh},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure},
     plan::{
@@ -22,7 +23,7 @@ use crate::{
         keys::CrmKeys,
         ledger::LedgerView,
     },
-    work::{Account, CrmAccessFailure, Found, Halt, Tools, identifiers, look_up, refresh},
+    work::{Found, identifiers, look_up},
 };
 
 use super::walk::{Differs, differs};

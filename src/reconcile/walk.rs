@@ -7,6 +7,7 @@ use redis::AsyncCommands;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    claim::{CrmAccessFailure, Tools},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::{
@@ -26,7 +27,7 @@ use crate::{
         ledger::LedgerView,
         runs::{Run, RunState, Runs},
     },
-    work::{CrmAccessFailure, Tools, identifiers},
+    work::identifiers,
 };
 
 /// Why a run stands still for now; it is taken up later.

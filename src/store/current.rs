@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::{
     config::declared::{self, Crm},
-    queue::event::AccountKey,
+    contact::AccountKey,
 };
 
 use super::{

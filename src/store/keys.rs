@@ -1,7 +1,7 @@
 //! Every key in Redis, once. All keys of one CRM account share a hash tag, and so do all keys of one Google account: each
 //! script works inside one slot, and the service runs on Redis Cluster unchanged.
 
-use crate::queue::event::AccountKey;
+use crate::contact::AccountKey;
 
 /// Hash: the installation mark (`id`, `epoch`, `epoch_at`, `beat`).
 pub const INSTALLATION: &str = "carnet:installation";

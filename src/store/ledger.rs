@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use redis::AsyncCommands;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::queue::event::AccountKey;
+use crate::contact::AccountKey;
 
 use super::{StoreError, decode, encode, highwater::Highwater, keys::CrmKeys, now_ms, pool::Pool};
 

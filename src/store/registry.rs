@@ -227,7 +227,7 @@ impl Registry {
     }
 
     /// The field under which a refusal stands.
-    pub fn refusal_key(subject: &str, account: &crate::queue::event::AccountKey, contact: &str) -> String {
+    pub fn refusal_key(subject: &str, account: &crate::contact::AccountKey, contact: &str) -> String {
         format!("{subject}|{account}|{contact}")
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    claim::{Account, Halt, Tools},
     contact::Contact,
     google::person::Person,
     plan::{
@@ -31,7 +32,6 @@ use crate::{
 };
 
 use super::{
-    Account, Halt, Tools,
     gather::{State, gather},
     matching::{Found, look_up, read},
     retire::{Leaving, Retirement, is_held, retire},

@@ -7,12 +7,11 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::{
+    claim::{CrmAccessFailure, Tools},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Reading, oauth::TokenFailure},
     store::{StoreError, current::SyncSpec, decode, ledger::Mark, runs::Runs},
 };
-
-use super::{CrmAccessFailure, Tools};
 
 mod limited;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    claim::{Account, Halt},
     contact::Contact,
     google::{
         call::{Call, MAX_BATCH},
@@ -16,8 +17,6 @@ use crate::{
     },
     store::{census::Census, current::SyncSpec, keys::CrmKeys, listing::Listing},
 };
-
-use super::{Account, Halt};
 
 /// What was found for one contact.
 #[derive(Debug)]

@@ -11,11 +11,13 @@ use redis::AsyncCommands;
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::store::{StoreError, keys::WORKERS, now_ms};
+use crate::{
+    claim::{Halt, Tools, rest},
+    store::{StoreError, keys::WORKERS, now_ms},
+};
 
 use super::{
-    Bell, Halt, Tools,
-    outcome::rest,
+    Bell,
     slice::{self, Slice},
 };
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    claim::{Account, Halt, Tools, refresh},
     google::person::Person,
     plan::{
         identity::Question,
@@ -23,7 +24,7 @@ use crate::{
     },
 };
 
-use super::{Account, Halt, Tools, batch::Item, listing};
+use super::batch::Item;
 
 /// A question as it is stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,7 +44,7 @@ pub async fn freshen(account: &mut Account) -> Result<(), Halt> {
     if account.listed.is_some_and(|at| at.elapsed() < FRESH_FOR) {
         return Ok(());
     }
-    let refreshed = listing::refresh(account).await?;
+    let refreshed = refresh(account).await?;
     super::twins::mark_changed(account, &refreshed).await
 }
 

@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use redis::AsyncCommands;
 
 use crate::{
-    queue::event::AccountKey,
+    claim::{Account, Halt, Tools, refresh as bring_up_to_date},
+    contact::AccountKey,
     store::{
         StoreError,
         current::{GoogleAccount, SyncSpec},
@@ -16,7 +17,7 @@ use crate::{
     },
 };
 
-use super::{Account, Halt, Tools, batch, listing, twins};
+use super::{batch, twins};
 
 /// How a slice ended.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
 
 /// A reconcile has asked for the listing: it is brought up to date, and twins are folded.
 async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), Halt> {
-    let refreshed = listing::refresh(account).await?;
+    let refreshed = bring_up_to_date(account).await?;
     twins::mark_changed(account, &refreshed).await?;
     let mut folded = 0;
     for sync in syncs {

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    claim::{Account, Halt, listing::Refreshed, note},
     google::call::Call,
     plan::{link::Link, stamp::stamps_of, twin::is_surplus_twin},
     queue::dispatch::{Marking, mark},
     store::{current::SyncSpec, keys::CrmKeys, ledger::LedgerView, listing::Listing},
 };
 
-use super::{Account, Halt, listing::Refreshed, matching::read, note};
+use super::matching::read;
 
 /// Marks the contacts whose person went or changed its name: they are looked at in their turn.
 pub async fn mark_changed(account: &Account, refreshed: &Refreshed) -> Result<(), Halt> {

@@ -3,6 +3,7 @@
 
 mod generic;
 mod highlevel;
+mod sample;
 mod text;
 mod workflow;
 
@@ -10,10 +11,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use generic::{BadMap, check_map};
+pub use sample::sample;
 
 use crate::{
     config::declared::{Crm, Kind},
-    queue::event::{AccountKey, Event, Says},
+    contact::AccountKey,
+    queue::event::{Event, Says},
 };
 
 /// What came of one event of a delivery.

@@ -19,9 +19,9 @@ use super::{
 };
 use crate::{
     config::Tune,
+    contact::AccountKey,
     contact::Contact,
     crm::decode::{Unreadable, decode},
-    queue::event::AccountKey,
 };
 
 /// What every contact call needs.

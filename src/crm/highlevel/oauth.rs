@@ -19,8 +19,8 @@ pub use super::credential::{Credential, Tokens};
 use super::{client, failure::CrmFailure, http, rate};
 use crate::{
     config::Tune,
+    contact::AccountKey,
     crm::decode::{Text, Unreadable, decode},
-    queue::event::AccountKey,
 };
 
 /// The OAuth app that the CRM connection is configured with.

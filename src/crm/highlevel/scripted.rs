@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Access, HighLevel};
-use crate::{config::Tune, queue::event::AccountKey};
+use crate::{config::Tune, contact::AccountKey};
 
 #[derive(Clone)]
 pub(super) struct Prepared {

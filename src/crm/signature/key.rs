@@ -76,6 +76,17 @@ impl Key {
     }
 }
 
+impl Key {
+    /// The signature of a message; `None` for a public key, which can only check one.
+    pub fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::HmacSha256(hmac) => Some(hmac.clone().chain_update(message).finalize().into_bytes().to_vec()),
+            Self::HmacSha1(hmac) => Some(hmac.clone().chain_update(message).finalize().into_bytes().to_vec()),
+            Self::Public(_) => None,
+        }
+    }
+}
+
 fn decode_secret(secret: &str, encoding: SecretEncoding) -> Option<Vec<u8>> {
     let bytes = match encoding {
         SecretEncoding::Utf8 => secret.as_bytes().to_vec(),

@@ -9,12 +9,14 @@ mod key;
 mod message;
 mod problem;
 mod shared;
+mod sign;
 mod signed;
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
 pub use problem::{BadSignatureConfig, Problem};
+pub use sign::{CannotSign, Outgoing, sign};
 
 use crate::config::declared::Crm;
 use shared::Shared;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Kept, Merge, Merged, Verdict, merge};
 use crate::{
     config::declared::Policy,
+    contact::AccountKey,
     contact::{Contact, Name},
     google::person::Person,
     plan::{
@@ -15,7 +16,6 @@ use crate::{
         desired::{Desired, desired},
         stamp::{Origin, STAMP_KEY, Stamp},
     },
-    queue::event::AccountKey,
 };
 
 pub(super) const LABEL: &str = "contactGroups/crm";

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     config::declared::Policy,
+    contact::AccountKey,
     google::person::{Field, Person},
-    queue::event::AccountKey,
 };
 
 /// Everything that a merge looks at.

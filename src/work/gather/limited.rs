@@ -4,10 +4,10 @@ use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    claim::Tools,
     contact::Contact,
     crm::payload,
     store::{StoreError, current::SyncSpec, decode, encode, keys::CrmKeys, ledger::Mark},
-    work::Tools,
 };
 
 use super::State;

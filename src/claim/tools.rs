@@ -6,7 +6,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::foundation::StartError,
     config::Settings,
     crm::highlevel::{HighLevel, oauth::Oauth as HighLevelOauth},
     google::{http, oauth::Oauth, people::People, tokens::AccessTokens},
@@ -14,6 +13,11 @@ use crate::{
 };
 
 use super::google_token::AccessFailure;
+
+/// The clients cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS cannot be set up on this machine: {0}")]
+pub struct NoClient(String);
 
 /// Shared by the workers and the reconciles of one process.
 pub struct Tools {
@@ -55,8 +59,8 @@ impl Tools {
         highwater: Arc<Highwater>,
         current: watch::Receiver<Arc<Current>>,
         stop: CancellationToken,
-    ) -> Result<Self, StartError> {
-        let tls = |e: reqwest::Error| StartError::Http(std::io::Error::other(e.to_string()));
+    ) -> Result<Self, NoClient> {
+        let tls = |e: reqwest::Error| NoClient(e.to_string());
         let client = http::client(settings.tune.google_timeout).map_err(tls)?;
         Ok(Self {
             people: People::new(client.clone(), settings.google_api_url.clone()),
@@ -69,7 +73,11 @@ impl Tools {
             access_tokens: AccessTokens::new(),
             highlevel: HighLevel::new(settings.highlevel_api_url.clone(), &settings.tune).map_err(tls)?,
             highlevel_oauth: HighLevelOauth::new(settings.highlevel_api_url.clone(), &settings.tune).map_err(tls)?,
-            holder: format!("{}-{}", std::process::id(), crate::store::seal::random_text(4)?),
+            holder: format!(
+                "{}-{}",
+                std::process::id(),
+                crate::store::seal::random_text(4).map_err(|e| NoClient(e.to_string()))?
+            ),
             settings,
             pool,
             registry,

@@ -1,0 +1,154 @@
+//! The admin pages: log in, see how every sync stands, run one now. Plain forms, no scripts.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Form, Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::{
+    claim::Tools,
+    store::{StoreError, keys::CrmKeys, runs::Runs},
+};
+
+use super::{
+    overview::{SyncOverview, look_at_all, sentence},
+    page::{STYLE, page, secured},
+    session::{Locked, Password, no_session, own_origin},
+};
+
+struct Admin {
+    tools: Arc<Tools>,
+    password: Password,
+}
+
+/// Routes of the admin side.
+pub fn router(tools: Arc<Tools>, password: SecretString) -> Router {
+    let routes = Router::new()
+        .route("/", get(home))
+        .route("/login", get(|| async { login_page(StatusCode::OK, None) }).post(log_in))
+        .route("/logout", post(log_out))
+        .route("/syncs/{name}/run", post(run_now))
+        .with_state(Arc::new(Admin { tools, password: Password::new(password) }));
+    // Not `no-referrer`: with that, browsers keep the origin of our own forms to themselves too.
+    secured(routes, "", "same-origin")
+}
+
+impl Admin {
+    fn is_open_to(&self, headers: &HeaderMap) -> bool {
+        self.password.is_open_to(headers, self.tools.registry.sealer(), Timestamp::now())
+    }
+
+    /// The origin of a form that was sent by one of our own pages.
+    fn own_form<'h>(&self, headers: &'h HeaderMap) -> Result<&'h str, Response> {
+        let refused =
+            "This form was not sent by Carnet's own page. Check CARNET_PUBLIC_URL and the proxy's Host header.\n";
+        own_origin(headers, &self.tools.settings.public_url)
+            .ok_or_else(|| (StatusCode::FORBIDDEN, refused).into_response())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "login.html", config = "src/admin/askama.toml")]
+struct Login {
+    style: &'static str,
+    wrong: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "home.html", config = "src/admin/askama.toml")]
+struct Home {
+    style: &'static str,
+    sentence: String,
+    syncs: Vec<SyncOverview>,
+}
+
+impl Home {
+    fn class(&self, sync: &SyncOverview) -> String {
+        sync.state.replace(' ', "-")
+    }
+
+    fn ended(&self, sync: &SyncOverview) -> String {
+        sync.last_run.map_or_else(|| "never".into(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    }
+}
+
+fn login_page(status: StatusCode, wrong: Option<&'static str>) -> Response {
+    page(status, &Login { style: STYLE, wrong })
+}
+
+async fn home(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
+    if !admin.is_open_to(&headers) {
+        return Redirect::to("/login").into_response();
+    }
+    match look_at_all(&admin.tools.pool, &admin.tools.now()).await {
+        Ok(syncs) => page(StatusCode::OK, &Home { style: STYLE, sentence: sentence(&syncs), syncs }),
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn unavailable(error: &StoreError) -> Response {
+    tracing::warn!(%error, "an admin page cannot be shown");
+    (StatusCode::SERVICE_UNAVAILABLE, "Redis does not answer; webhooks are refused with 429 until it does.\n")
+        .into_response()
+}
+
+#[derive(Deserialize)]
+struct Given {
+    password: SecretString,
+}
+
+async fn log_in(State(admin): State<Arc<Admin>>, headers: HeaderMap, Form(given): Form<Given>) -> Response {
+    use secrecy::ExposeSecret as _;
+    let origin = match admin.own_form(&headers) {
+        Ok(origin) => origin,
+        Err(refused) => return refused,
+    };
+    match admin.password.try_open(given.password.expose_secret()).await {
+        Ok(()) => {
+            // The admin side may be reached by another way than the public URL: the browser says which.
+            let secure = origin.starts_with("https://");
+            match admin.password.session(admin.tools.registry.sealer(), secure, Timestamp::now()) {
+                Ok(cookie) => (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to("/")).into_response(),
+                Err(_) => login_page(StatusCode::SERVICE_UNAVAILABLE, Some("The system gives no random numbers.")),
+            }
+        }
+        Err(Locked::Wrong) => login_page(StatusCode::UNAUTHORIZED, Some("That is not the password.")),
+        Err(Locked::Busy) => {
+            login_page(StatusCode::TOO_MANY_REQUESTS, Some("Too many wrong passwords; wait a few seconds."))
+        }
+    }
+}
+
+async fn log_out(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
+    if let Err(refused) = admin.own_form(&headers) {
+        return refused;
+    }
+    (AppendHeaders([(header::SET_COOKIE, no_session())]), Redirect::to("/login")).into_response()
+}
+
+async fn run_now(State(admin): State<Arc<Admin>>, headers: HeaderMap, Path(name): Path<String>) -> Response {
+    if let Err(refused) = admin.own_form(&headers) {
+        return refused;
+    }
+    if !admin.is_open_to(&headers) {
+        return Redirect::to("/login").into_response();
+    }
+    let current = admin.tools.now();
+    let Some(sync) = current.sync_named(&name) else {
+        return (StatusCode::NOT_FOUND, "There is no sync of that name.\n").into_response();
+    };
+    let runs = Runs::new(admin.tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+    match runs.want("asked").await {
+        Ok(()) => Redirect::to("/").into_response(),
+        Err(error) => unavailable(&error),
+    }
+}

@@ -1,0 +1,16 @@
+//! A Google account in a worker's hands: claimed by its lease, called inside its budget with a token, its listing kept up to
+//! date. Everything that touches Google goes through here, so nothing leaves unpaid, unfenced or at the same time twice.
+
+mod account;
+mod crm_token;
+mod google_token;
+pub mod listing;
+mod rest;
+mod tools;
+
+pub use account::{Account, Halt, Pause, PauseWhy, pause_of, resume};
+pub use crm_token::CrmAccessFailure;
+pub use google_token::AccessFailure;
+pub use listing::{note, refresh};
+pub use rest::{backoff, rest};
+pub use tools::{NoClient, Tools};
