@@ -48,11 +48,19 @@ impl Admin {
     }
 
     /// The origin of a form that was sent by one of our own pages.
-    fn own_form<'h>(&self, headers: &'h HeaderMap) -> Result<&'h str, Response> {
-        let refused =
+    fn own_form<'h>(&self, headers: &'h HeaderMap) -> Result<&'h str, Foreign> {
+        own_origin(headers, &self.tools.settings.public_url).ok_or(Foreign)
+    }
+}
+
+/// A form that another site sent, or nobody knows who.
+struct Foreign;
+
+impl IntoResponse for Foreign {
+    fn into_response(self) -> Response {
+        let says =
             "This form was not sent by Carnet's own page. Check CARNET_PUBLIC_URL and the proxy's Host header.\n";
-        own_origin(headers, &self.tools.settings.public_url)
-            .ok_or_else(|| (StatusCode::FORBIDDEN, refused).into_response())
+        (StatusCode::FORBIDDEN, says).into_response()
     }
 }
 
@@ -110,7 +118,7 @@ async fn log_in(State(admin): State<Arc<Admin>>, headers: HeaderMap, Form(given)
     use secrecy::ExposeSecret as _;
     let origin = match admin.own_form(&headers) {
         Ok(origin) => origin,
-        Err(refused) => return refused,
+        Err(foreign) => return foreign.into_response(),
     };
     match admin.password.try_open(given.password.expose_secret()).await {
         Ok(()) => {
@@ -129,15 +137,15 @@ async fn log_in(State(admin): State<Arc<Admin>>, headers: HeaderMap, Form(given)
 }
 
 async fn log_out(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
-    if let Err(refused) = admin.own_form(&headers) {
-        return refused;
+    if let Err(foreign) = admin.own_form(&headers) {
+        return foreign.into_response();
     }
     (AppendHeaders([(header::SET_COOKIE, no_session())]), Redirect::to("/login")).into_response()
 }
 
 async fn run_now(State(admin): State<Arc<Admin>>, headers: HeaderMap, Path(name): Path<String>) -> Response {
-    if let Err(refused) = admin.own_form(&headers) {
-        return refused;
+    if let Err(foreign) = admin.own_form(&headers) {
+        return foreign.into_response();
     }
     if !admin.is_open_to(&headers) {
         return Redirect::to("/login").into_response();

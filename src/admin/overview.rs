@@ -36,6 +36,8 @@ pub struct SyncOverview {
     pub dead: u64,
     /// When the last run ended.
     pub last_run: Option<Timestamp>,
+    /// Whether a run can be asked for: not in limited mode, nor before the Google account is connected.
+    pub can_run: bool,
 }
 
 /// What a state is read from.
@@ -92,6 +94,7 @@ pub async fn look(pool: &Pool, sync: &SyncSpec) -> Result<SyncOverview, StoreErr
         needs_you,
         dead: letters.iter().filter(|d| d.sync == sync.id).count() as u64,
         last_run: signs.run.and_then(|run| run.finished),
+        can_run: signs.connected && !sync.account.is_limited(),
     })
 }
 
@@ -189,9 +192,10 @@ mod tests {
             needs_you: 0,
             dead: 0,
             last_run: None,
+            can_run: true,
         };
         let (good, busy, bad) = (sync("a", "up to date"), sync("b", "working"), sync("c", "failed"));
-        assert_eq!(sentence(&[good.clone()]), "Everything is up to date.");
+        assert_eq!(sentence(std::slice::from_ref(&good)), "Everything is up to date.");
         assert_eq!(sentence(&[good.clone(), busy.clone()]), "Work is under way on b.");
         assert_eq!(sentence(&[good, busy, bad]), "Something is wrong with c.");
         assert!(sentence(&[]).contains("carnet apply"));

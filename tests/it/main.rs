@@ -1,5 +1,7 @@
 //! The one integration binary, a module per subject.
 
+mod connect;
+mod doctor;
 mod events;
 mod first_light;
 mod layout;

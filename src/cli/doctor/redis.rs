@@ -95,7 +95,7 @@ fn memory(info: &BTreeMap<String, String>) -> Check {
     let bytes = |key: &str| info.get(key).and_then(|value| value.parse::<u64>().ok());
     let mib = |bytes: u64| bytes / (1024 * 1024);
     match (bytes("used_memory"), bytes("maxmemory")) {
-        (Some(used), Some(max)) if max > 0 && used / 4 >= max / 5 => Check::warning(
+        (Some(used), Some(max)) if max > 0 && used >= max / 5 * 4 => Check::warning(
             "memory",
             format!("Redis uses {} of {} MiB.", mib(used), mib(max)),
             "Give it more (`maxmemory`) before events are refused with 429.",

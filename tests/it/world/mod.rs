@@ -3,7 +3,7 @@
 
 mod crm;
 pub mod google;
-mod service;
+pub mod service;
 
 use std::{
     collections::BTreeMap,
