@@ -2,6 +2,7 @@
 
 mod events;
 mod first_light;
+mod kills;
 mod own_redis;
 mod receive;
 mod signature_axes;
