@@ -13,6 +13,7 @@ mod google_token;
 mod listing;
 mod matching;
 mod outcome;
+mod recall;
 mod retire;
 mod scheduler;
 mod settle;
