@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::world::{
-    World,
+    Service, World,
     front::Front,
-    google::values,
+    judge::{person, phone},
     process::{Process, free_address},
     server::RedisServer,
     tap::{Moment, Tap, Upstream},
-    text, until,
+    until,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +53,7 @@ struct Story {
     _front: Front,
     settings: BTreeMap<String, String>,
     process: Process,
-    service: crate::world::Service,
+    service: Service,
     /// A contact that lives through the whole story.
     old: String,
     day: usize,
@@ -174,25 +174,10 @@ impl Story {
 
     /// Every CRM contact is in Google once and as the CRM has it, and nobody else is there.
     async fn one_each(&self) {
-        let crm = self.world.crm_dump().await;
-        let people = self.world.people().await;
-        let labelled = self.world.labelled().await.len();
-        for contact in &crm {
-            let id = text(contact, "id");
-            let stamped: Vec<&Value> = people.iter().filter(|p| p["clientData"].to_string().contains(&id)).collect();
-            assert_eq!(stamped.len(), 1, "{contact:#}\n{stamped:#?}\n{}", self.evidence());
-            assert_eq!(values(stamped[0], "phoneNumbers"), [text(contact, "phone")], "{}", self.evidence());
-            assert_eq!(stamped[0]["names"][0]["familyName"], contact["lastName"], "{}", self.evidence());
-        }
-        if people.len() != crm.len() {
-            let known: Vec<String> = crm.iter().map(|c| text(c, "id")).collect();
-            let surplus: Vec<&Value> = people
-                .iter()
-                .filter(|p| !known.iter().any(|id| p["clientData"].to_string().contains(id.as_str())))
-                .collect();
-            panic!("surplus in Google: {surplus:#?}\n{}", self.evidence());
-        }
-        assert_eq!(labelled, crm.len(), "{}", self.evidence());
+        let wrongs = self.world.wrongs().await;
+        assert!(wrongs.is_empty(), "day {}: {wrongs:#?}\n{}", self.day, self.evidence());
+        let (there, wanted) = (self.world.people().await.len(), self.world.crm_dump().await.len());
+        assert_eq!(there, wanted, "day {}: contacts in Google and in the CRM\n{}", self.day, self.evidence());
     }
 
     /// The end of the service's log.
@@ -205,19 +190,6 @@ impl Story {
 
 async fn pending(world: &World) -> u64 {
     world.crm("GET", "deliveries", &Value::Null).await["pending"].as_u64().unwrap_or(0)
-}
-
-fn person(name: &str, number: usize) -> Value {
-    json!({
-        "firstName": name,
-        "lastName": format!("Person{number}"),
-        "email": format!("{name}{number}@example.com").to_lowercase(),
-        "phone": phone(number),
-    })
-}
-
-fn phone(number: usize) -> String {
-    format!("+1514555{:04}", number % 10_000)
 }
 
 fn is_request(sent: &str) -> bool {

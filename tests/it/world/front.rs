@@ -52,10 +52,7 @@ async fn pass_on(State(way): State<Way>, OriginalUri(uri): OriginalUri, headers:
             request = request.header(name, value);
         }
     }
-    let status = match request.send().await {
-        Ok(answer) => answer.status(),
-        Err(_) => StatusCode::TOO_MANY_REQUESTS,
-    };
+    let status = request.send().await.map_or(StatusCode::TOO_MANY_REQUESTS, |answer| answer.status());
     way.seen.lock().unwrap_or_else(PoisonError::into_inner).push(status.as_u16());
     (status, [(header::RETRY_AFTER, "1")]).into_response()
 }

@@ -4,6 +4,7 @@
 mod crm;
 pub mod front;
 pub mod google;
+pub mod judge;
 pub mod process;
 pub mod server;
 mod service;

@@ -10,13 +10,14 @@ use std::{
 use carnet::{
     config::Settings,
     store::{
-        current::Current, installation::Installation, pool::Pool, registry::RegistryStore, seal::Sealer,
-        snapshot::SnapshotFile,
+        current::Current, installation::Installation, keys::DECLARED, pool::Pool, registry::RegistryStore,
+        seal::Sealer, snapshot::SnapshotFile,
     },
 };
+use redis::AsyncCommands as _;
 use tokio_util::sync::CancellationToken;
 
-use super::{World, service::Service};
+use super::{World, service::Service, until};
 
 /// A `carnet` process; killed with its test.
 pub struct Process {
@@ -99,6 +100,19 @@ impl World {
         let file = self.dir.path().join("declared.toml");
         std::fs::write(&file, self.declared()).expect("a file");
         self.command(settings, &["apply", &file.display().to_string()]);
+    }
+
+    /// As [`World::watch`], once the service has a Redis that it can use.
+    pub async fn watch_when_ready(&self, redis: &str, settings: &BTreeMap<String, String>) -> Service {
+        let ready = format!("{}/readyz", settings["CARNET_PUBLIC_URL"]);
+        let pool = Pool::open(redis).expect("a pool");
+        until("a service with its configuration", async || {
+            let Ok(mut connection) = pool.get().await else { return false };
+            let is_there: bool = connection.exists(DECLARED).await.unwrap_or(false);
+            is_there && self.http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        self.watch(redis, settings).await
     }
 
     /// Looks at the state of a service that runs elsewhere, through its Redis.
