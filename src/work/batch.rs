@@ -34,6 +34,7 @@ use crate::{
 use super::{
     gather::{State, gather},
     matching::{Found, look_up, read},
+    recall::recall,
     retire::{Leaving, Retirement, is_held, retire},
     settle,
     uncertain::{self, Allowed},
@@ -69,8 +70,9 @@ pub async fn work_off(
     let mut work = Work { tools: &tools, sync, context: Context { sync, ledger, tools: &tools }, label: None };
     let items = work.load(account, due).await?;
     let items = work.set_aside_refused(account, items).await?;
-    let (ready, uncertain) = work.split_uncertain(items).await?;
+    let (mut ready, uncertain) = work.split_uncertain(items).await?;
     let states = work.gather(&ready).await?;
+    recall(account, sync, &mut ready, &states).await?;
     let mut tasks = Vec::new();
     let mut linked = Vec::new();
     let mut unlinked = Vec::new();

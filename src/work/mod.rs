@@ -8,6 +8,7 @@ mod batch;
 mod bell;
 mod gather;
 mod matching;
+mod recall;
 mod retire;
 mod scheduler;
 mod settle;

@@ -2,8 +2,13 @@
 //! loopback. Stories end with `nothing_left`.
 
 mod crm;
+pub mod front;
 pub mod google;
+pub mod judge;
+pub mod process;
+pub mod server;
 pub mod service;
+pub mod tap;
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +17,7 @@ use std::{
 
 use carnet::simulate;
 use serde_json::{Value, json};
+pub use service::Service;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

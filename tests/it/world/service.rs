@@ -26,8 +26,8 @@ pub struct Service {
     pub pool: Pool,
     pub current: Current,
     pub settings: Settings,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+    pub(super) stop: CancellationToken,
+    pub(super) task: JoinHandle<()>,
 }
 
 impl World {
@@ -96,7 +96,7 @@ impl World {
 }
 
 impl Service {
-    async fn ready(&self) {
+    pub async fn ready(&self) {
         let http = reqwest::Client::new();
         until("the service to be ready", async || {
             let answer = http.get(format!("{}/readyz", self.url)).send().await;

@@ -1,0 +1,87 @@
+//! Finds again what a contact without a link has in Google: made by a create whose end was never written down, or linked in
+//! a Redis that is gone. Looked for is only a contact that leaves; one that stays is matched by its stamp anyway.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    google::person::Person,
+    plan::{
+        filter::passes,
+        link::{Link, LinkState},
+        stamp::{Stamp, stamp_for, stamp_mark},
+    },
+    push::label,
+    store::{current::SyncSpec, listing::Listing},
+};
+
+use crate::claim::{Account, Halt, batch::Item, gather::State, matching::read, settle};
+
+/// Gives the contacts that leave the link that their stamp in Google stands for.
+pub(super) async fn recall(
+    account: &mut Account,
+    sync: &SyncSpec,
+    items: &mut [Item],
+    states: &[State],
+) -> Result<(), Halt> {
+    let leaving = items.iter_mut().zip(states).filter(|(item, state)| item.link.is_none() && leaves(sync, state));
+    let mut leaving: Vec<&mut Item> = leaving.map(|(item, _)| item).collect();
+    if leaving.is_empty() {
+        return Ok(());
+    }
+    let listing = Listing::new(account.tools.pool.clone(), account.subject());
+    let epoch = account.tools.now().installation.epoch;
+    // What was made a moment ago is in the listing already: its intent was resolved by it. Only a lost one is made anew.
+    if listing.facts().await?.is_none_or(|facts| facts.epoch != epoch) {
+        settle::freshen(account).await?;
+    }
+    let mark = |item: &Item| stamp_mark(&sync.account.key, &item.contact);
+    let hits = listing.persons(&leaving.iter().map(|item| mark(item)).collect::<Vec<_>>()).await?;
+    if hits.is_empty() {
+        return Ok(());
+    }
+    let persons = read(account, &hits.values().flatten().cloned().collect::<Vec<_>>()).await?;
+    let labels = labels(account, sync).await?;
+    for item in &mut leaving {
+        let names = hits.get(&mark(item)).into_iter().flatten();
+        let found = names.filter_map(|name| persons.get(name)?.as_ref()).find_map(|person| {
+            let stamp = stamp_for(person, &sync.account.key, &item.contact).filter(|s| !s.released)?;
+            Some(link_of(person, stamp, &labels))
+        });
+        item.link = found;
+    }
+    Ok(())
+}
+
+fn leaves(sync: &SyncSpec, state: &State) -> bool {
+    match state {
+        State::Gone => true,
+        State::There(contact) => !contact.partial && passes(&sync.spec, contact).is_err(),
+        State::Later { .. } | State::Unreadable(_) => false,
+    }
+}
+
+/// Labels of all syncs between the two accounts: each holds the persons that carry its label.
+async fn labels(account: &mut Account, sync: &SyncSpec) -> Result<BTreeMap<String, String>, Halt> {
+    let current = account.tools.now();
+    let subject = account.subject().to_owned();
+    let mut labels = BTreeMap::new();
+    for other in current.syncs_of(&subject).filter(|s| s.account.key == sync.account.key) {
+        labels.insert(other.id.clone(), label::ensure(account, &other.spec.label, false).await?);
+    }
+    Ok(labels)
+}
+
+fn link_of(person: &Person, stamp: Stamp, labels: &BTreeMap<String, String>) -> Link {
+    let is_on = |label: &String| person.labels().any(|l| l == label);
+    Link {
+        resource: person.resource_name.clone(),
+        version: None,
+        digest: String::new(),
+        base: stamp.base,
+        origin: stamp.origin,
+        op: stamp.op,
+        holders: labels.iter().filter(|(_, label)| is_on(label)).map(|(s, l)| (s.clone(), l.clone())).collect(),
+        state: LinkState::Live,
+        update_time: None,
+    }
+}

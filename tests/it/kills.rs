@@ -1,0 +1,223 @@
+//! The process is killed before and after its exchanges with Redis and with Google, one after the other; whatever it was in
+//! the middle of, there is one Google contact per CRM contact in the end.
+//!
+//! In the short form a part of the exchanges with Redis is tried; with `LONG_TESTS=1` all of them. `TEST_SEED` chooses which.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::world::{
+    Service, World,
+    front::Front,
+    judge::{person, phone},
+    process::{Process, free_address},
+    server::RedisServer,
+    tap::{Moment, Tap, Upstream},
+    until,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_before_any_exchange_with_google_nothing_is_lost_or_doubled() {
+    Story::begin().await.through_google(Moment::Before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_any_exchange_with_google_nothing_is_lost_or_doubled() {
+    Story::begin().await.through_google(Moment::After).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_before_exchanges_with_redis_nothing_is_lost_or_doubled() {
+    Story::begin().await.through_redis(Moment::Before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_exchanges_with_redis_nothing_is_lost_or_doubled() {
+    Story::begin().await.through_redis(Moment::After).await;
+}
+
+/// Enough for a batch.
+const MANY: usize = 9;
+/// Of the exchanges with Redis, the short form tries each so-many-th.
+const STRIDE: u64 = 9;
+/// No day has more exchanges than this.
+const ENDLESS: u64 = 1_000;
+
+/// A service that is killed once every day.
+struct Story {
+    world: World,
+    _redis: RedisServer,
+    redis_tap: Tap,
+    google_tap: Tap,
+    _front: Front,
+    settings: BTreeMap<String, String>,
+    process: Process,
+    service: Service,
+    /// A contact that lives through the whole story.
+    old: String,
+    day: usize,
+}
+
+impl Story {
+    async fn begin() -> Self {
+        let mut world = World::new().await;
+        world.sync_lines = "every = \"off\"\nremoval = \"trash\"".into();
+        let redis = RedisServer::start().await;
+        let redis_tap = Tap::open(Upstream::Unix(redis.socket()), is_work()).await;
+        let google = world.google_url.trim_start_matches("http://").to_owned();
+        let google_tap = Tap::open(Upstream::Tcp(google), |sent| is_request(sent)).await;
+        let people_url = format!("http://{}", google_tap.address);
+        world
+            .set("CARNET_REDIS_URL", format!("redis://{}", redis_tap.address))
+            .set("CARNET_GOOGLE_API_URL", &people_url)
+            .set("CARNET_GOOGLE_TOKEN_URL", format!("{people_url}/token"))
+            .set("CARNET_TUNE_LEASE_MS", 1500)
+            .set("CARNET_TUNE_GOOGLE_TIMEOUT_MS", 500)
+            .set("CARNET_TUNE_PROPAGATION_MS", 300)
+            .set("CARNET_TUNE_COALESCE_MS", 30)
+            .set("CARNET_TUNE_SWEEP_MS", 50);
+        let settings = world.settings(&free_address().await);
+        world.apply(&settings);
+        let service = world.watch(&redis.url(), &settings).await;
+        let process = world.spawn("carnet", &settings, &["serve"]);
+        let front = Front::open(&service.url).await;
+        world.crm("POST", "webhooks", &json!({"url": format!("{}/webhooks/centiva", front.url)})).await;
+        service.ready().await;
+        let old = world.crm_create(person("Old", 0)).await;
+        service.quiet(&world).await;
+        service.reconcile().await;
+        Self { world, _redis: redis, redis_tap, google_tap, _front: front, settings, process, service, old, day: 0 }
+    }
+
+    async fn through_google(mut self, moment: Moment) {
+        let mut last = 0;
+        for at in 1..ENDLESS {
+            self.google_tap.arm(at, moment, self.process.victim());
+            self.day(async |story| story.google_tap.fired()).await;
+            if !self.google_tap.fired() {
+                break;
+            }
+            last = at;
+        }
+        println!("killed {moment:?} each of {last} exchanges with Google");
+        assert!((8..ENDLESS - 1).contains(&last), "{last} exchanges");
+        let log = self.world.google("GET", "log", &Value::Null).await;
+        assert!(!log["counters"]["people.batchCreateContacts"].is_null(), "no batch was made: {}", log["counters"]);
+        assert!(!log["counters"]["people.createContact"].is_null(), "{}", log["counters"]);
+    }
+
+    async fn through_redis(mut self, moment: Moment) {
+        let long = std::env::var("LONG_TESTS").is_ok();
+        let seed: u64 = std::env::var("TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+        let stride = if long { 1 } else { STRIDE };
+        println!("TEST_SEED={seed}, each {stride}th exchange");
+        let mut last = 0;
+        for at in (1 + seed % stride..ENDLESS).step_by(usize::try_from(stride).expect("small")) {
+            self.redis_tap.arm(at, moment, self.process.victim());
+            self.day(async |story| story.redis_tap.fired()).await;
+            if !self.redis_tap.fired() {
+                break;
+            }
+            last = at;
+        }
+        println!("killed {moment:?} up to exchange {last} with Redis");
+        assert!((30..ENDLESS - stride).contains(&last), "{last} exchanges");
+    }
+
+    /// A day's work with a kill somewhere in it, and what must be true in the evening.
+    async fn day(&mut self, fired: impl AsyncFn(&Self) -> bool) {
+        self.day += 1;
+        self.happenings(&fired).await;
+        let killed = fired(self).await;
+        let (redis, google) = (self.redis_tap.seen(), self.google_tap.seen());
+        println!("day {}: killed {killed}, {redis} exchanges with Redis, {google} with Google", self.day);
+        self.redis_tap.disarm();
+        self.google_tap.disarm();
+        if killed {
+            self.process = self.world.spawn("carnet", &self.settings, &["serve"]);
+        }
+        self.service.ready().await;
+        self.service.quiet(&self.world).await;
+        self.service.reconcile().await;
+        self.service.quiet(&self.world).await;
+        self.one_each().await;
+        self.service.nothing_left().await;
+    }
+
+    /// Contacts come singly and many at once, change, and go.
+    async fn happenings(&self, fired: &impl AsyncFn(&Self) -> bool) {
+        let world = &self.world;
+        let brief = world.crm_create(person("Brief", self.day)).await;
+        until("the contact to be in Google, or the end", async || {
+            fired(self).await || !world.stamped(&brief).await.is_empty()
+        })
+        .await;
+        world.crm_delete(&brief).await;
+        for number in 0..MANY {
+            world.crm_create(person("Many", self.day * 100 + number)).await;
+        }
+        world.crm_update(&self.old, json!({"phone": phone(9_000 + self.day)})).await;
+        until("the queue to be worked off, or the end", async || {
+            fired(self).await || (pending(world).await == 0 && self.service.left().await == (0, 0))
+        })
+        .await;
+        let runs = self.service.runs();
+        runs.want("asked").await.expect("asked");
+        until("the reconcile to end, or the end", async || {
+            let wanted = runs.wanted().await.expect("runs").is_some();
+            let over = runs.current().await.expect("runs").is_none_or(|run| run.is_over());
+            fired(self).await || (!wanted && over)
+        })
+        .await;
+    }
+
+    /// Every CRM contact is in Google once and as the CRM has it, and nobody else is there.
+    async fn one_each(&self) {
+        let wrongs = self.world.wrongs().await;
+        assert!(wrongs.is_empty(), "day {}: {wrongs:#?}\n{}", self.day, self.evidence());
+        let (there, wanted) = (self.world.people().await.len(), self.world.crm_dump().await.len());
+        assert_eq!(there, wanted, "day {}: contacts in Google and in the CRM\n{}", self.day, self.evidence());
+    }
+
+    /// The end of the service's log.
+    fn evidence(&self) -> String {
+        let log = self.world.log("carnet");
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+}
+
+async fn pending(world: &World) -> u64 {
+    world.crm("GET", "deliveries", &Value::Null).await["pending"].as_u64().unwrap_or(0)
+}
+
+fn is_request(sent: &str) -> bool {
+    ["GET ", "POST ", "PATCH ", "DELETE ", "PUT "].iter().any(|verb| sent.starts_with(verb))
+}
+
+/// Tells exchanges of the work from the looks at everything that come with every sweep.
+fn is_work() -> impl FnMut(&str) -> bool + Send {
+    const WORK: [&str; 13] = [
+        "XADD",
+        "lease",
+        ":fence",
+        ":journal:",
+        ":links:",
+        ":intents:",
+        ":decisions:",
+        ":census",
+        ":listing",
+        ":readings:",
+        "label:",
+        "budget",
+        ":run-counts",
+    ];
+    // The dispatch that follows an event is work; those of the sweep find nothing.
+    let mut event = false;
+    move |sent| {
+        event |= sent.contains("XADD");
+        let is_dispatch = sent.contains(":bodies");
+        WORK.iter().any(|word| sent.contains(word)) || (is_dispatch && std::mem::take(&mut event))
+    }
+}

@@ -1,0 +1,212 @@
+//! Redis loses everything, or is put back to an older copy, while the service runs and while it is stopped: nobody is twice
+//! in Google, what the user did there stands, and the configuration is still there.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::world::{
+    Service, World,
+    front::Front,
+    google::values,
+    judge::{person, phone},
+    process::{Process, free_address},
+    server::RedisServer,
+    until,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_emptied_while_the_service_runs() {
+    let story = Story::begin().await;
+    story.redis.empty().await;
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_emptied_while_the_service_is_stopped() {
+    let mut story = Story::begin().await;
+    story.process.victim().kill();
+    story.redis.empty().await;
+    story.process = story.world.spawn("carnet", &story.settings, &["serve"]);
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_put_back_to_an_older_copy_while_the_service_runs() {
+    let mut story = Story::begin().await;
+    story.redis.put_back(&story.copy).await;
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_put_back_to_an_older_copy_while_the_service_is_stopped() {
+    let mut story = Story::begin().await;
+    story.process.victim().kill();
+    story.redis.put_back(&story.copy).await;
+    story.process = story.world.spawn("carnet", &story.settings, &["serve"]);
+    story.end().await;
+}
+
+/// What the user has in Google of his own.
+const OWN_EMAIL: &str = "private@example.org";
+const OWN_NICKNAME: &str = "Nado";
+
+/// A service whose Redis is about to be lost.
+struct Story {
+    world: World,
+    redis: RedisServer,
+    /// Redis as it was before anything of the second part happened.
+    copy: tempfile::TempDir,
+    front: Front,
+    settings: BTreeMap<String, String>,
+    process: Process,
+    export: String,
+    edited: String,
+    deleted: String,
+    opted_out: String,
+    changing: String,
+    adopted: String,
+}
+
+impl Story {
+    async fn begin() -> Self {
+        let mut world = World::new().await;
+        let redis = RedisServer::start().await;
+        world.set("CARNET_REDIS_URL", redis.url());
+        let settings = world.settings(&free_address().await);
+        world.apply(&settings);
+        let service = world.watch(&redis.url(), &settings).await;
+        let process = world.spawn("carnet", &settings, &["serve"]);
+        let front = Front::open(&service.url).await;
+        world.crm("POST", "webhooks", &json!({"url": format!("{}/webhooks/centiva", front.url)})).await;
+        service.ready().await;
+        let own = json!([{
+            "names": [{"givenName": "Adopted", "familyName": "Person5"}],
+            "nicknames": [{"value": OWN_NICKNAME}],
+            "emailAddresses": [{"value": "adopted5@example.com"}, {"value": OWN_EMAIL}],
+        }]);
+        world.google_seed(own.as_array().expect("people")).await;
+        let edited = world.crm_create(person("Edited", 1)).await;
+        let deleted = world.crm_create(person("Deleted", 2)).await;
+        let opted_out = world.crm_create(person("Optedout", 3)).await;
+        let changing = world.crm_create(person("Changing", 4)).await;
+        let adopted = world.crm_create(person("Adopted", 5)).await;
+        service.quiet(&world).await;
+        service.reconcile().await;
+        let copy = redis.copy();
+        let mut story = Self {
+            world,
+            redis,
+            copy,
+            front,
+            settings,
+            process,
+            export: String::new(),
+            edited,
+            deleted,
+            opted_out,
+            changing,
+            adopted,
+        };
+        story.go_on(&service).await;
+        story
+    }
+
+    /// What the older copy does not know.
+    async fn go_on(&mut self, service: &Service) {
+        self.world.sync_lines = "every = \"off\"\nremoval = \"keep\"".into();
+        self.world.apply(&self.settings);
+        self.export = self.world.command(&self.settings, &["export"]);
+        let world = &self.world;
+        let edited = self.only(&self.edited).await;
+        let emails = json!([{"value": "edited1@example.com"}, {"value": OWN_EMAIL}]);
+        world.user_edits(&edited, json!({"emailAddresses": emails, "nicknames": [{"value": OWN_NICKNAME}]})).await;
+        world.user_deletes(&self.only(&self.deleted).await).await;
+        let id = self.only(&self.opted_out).await.replace("people/", "contacts/");
+        let path = format!("accounts/{}/{id}/labels", world.subject);
+        world.google("POST", &path, &json!({"remove": [crate::world::LABEL]})).await;
+        world.crm_update(&self.opted_out, json!({"phone": phone(33)})).await;
+        world.crm_update(&self.changing, json!({"phone": phone(44)})).await;
+        world.crm_create(person("Later", 6)).await;
+        service.quiet(world).await;
+        service.reconcile().await;
+        service.quiet(world).await;
+        assert_eq!(world.people().await.len(), 5, "the story so far: the deleted one is gone, the later one is there");
+        assert!(!values(&self.person(&self.opted_out).await, "phoneNumbers").contains(&phone(33)), "he has opted out");
+    }
+
+    /// Life goes on meanwhile; then everything is judged.
+    async fn end(self) {
+        let world = &self.world;
+        let over = Arc::new(AtomicBool::new(false));
+        let knocking = async {
+            let mut pace = tokio::time::interval(Duration::from_millis(10));
+            while !over.load(Ordering::Relaxed) {
+                pace.tick().await;
+                world.knock(&self.front.url, &self.edited).await;
+            }
+        };
+        let living = async {
+            world.crm_update(&self.changing, json!({"phone": phone(444)})).await;
+            world.crm_update(&self.deleted, json!({"phone": phone(22)})).await;
+            world.crm_update(&self.opted_out, json!({"phone": phone(333)})).await;
+            world.crm_create(person("Latest", 7)).await;
+            let service = world.watch_when_ready(&self.redis.url(), &self.settings).await;
+            let runs = service.runs();
+            until("the reconcile that makes up for the loss", async || {
+                let run = runs.current().await.expect("runs");
+                run.is_some_and(|run| run.why == "redis" && run.is_over())
+            })
+            .await;
+            over.store(true, Ordering::Relaxed);
+            service
+        };
+        let (service, ()) = tokio::join!(living, knocking);
+        service.quiet(world).await;
+        service.reconcile().await;
+        service.quiet(world).await;
+        self.judge().await;
+        service.nothing_left().await;
+    }
+
+    async fn judge(&self) {
+        let world = &self.world;
+        let log = || world.log("carnet");
+        let answered: std::collections::BTreeSet<u16> = self.front.answered().into_iter().collect();
+        assert!(answered.is_subset(&[202, 429].into()), "the door answered {answered:?}\n{}", log());
+        assert_eq!(world.command(&self.settings, &["export"]), self.export, "configuration and tokens");
+        let people = world.people().await;
+        assert_eq!(people.len(), 6, "{people:#?}\n{}", log());
+        assert!(world.stamped(&self.deleted).await.is_empty(), "the user deleted it");
+        let edited = self.person(&self.edited).await;
+        assert!(values(&edited, "emailAddresses").contains(&OWN_EMAIL.to_owned()), "{edited:#}");
+        assert_eq!(values(&edited, "nicknames"), [OWN_NICKNAME]);
+        let adopted = self.person(&self.adopted).await;
+        assert!(values(&adopted, "emailAddresses").contains(&OWN_EMAIL.to_owned()), "{adopted:#}");
+        assert_eq!(values(&adopted, "nicknames"), [OWN_NICKNAME]);
+        let changing = self.person(&self.changing).await;
+        assert_eq!(values(&changing, "phoneNumbers"), [phone(444)], "ours is told from his by the stamp\n{}", log());
+        let opted_out = self.person(&self.opted_out).await;
+        assert_eq!(values(&opted_out, "phoneNumbers"), [phone(3)], "he has opted out\n{}", log());
+        let labelled: Vec<Value> = world.labelled().await;
+        assert_eq!(labelled.len(), 5, "all but the one that opted out: {labelled:#?}");
+    }
+
+    async fn person(&self, contact: &str) -> Value {
+        let mut stamped = self.world.stamped(contact).await;
+        assert_eq!(stamped.len(), 1, "{contact}: {stamped:#?}\n{}", self.world.log("carnet"));
+        stamped.remove(0)
+    }
+
+    /// The resource name of the contact's person.
+    async fn only(&self, contact: &str) -> String {
+        crate::world::text(&self.person(contact).await, "resourceName")
+    }
+}
