@@ -4,6 +4,7 @@ mod events;
 mod first_light;
 mod own_redis;
 mod receive;
+mod samples;
 mod signature_axes;
 mod signatures;
 mod world;

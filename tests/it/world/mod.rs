@@ -1,9 +1,12 @@
 //! A whole world for a story: a simulated CRM, a simulated Google, and the real service with its own redis-server, all on
 //! loopback. Stories end with `nothing_left`.
 
+pub mod command;
 mod crm;
 pub mod google;
-mod service;
+pub mod service;
+pub mod user;
+mod weather;
 
 use std::{
     collections::BTreeMap,
