@@ -2,6 +2,7 @@
 
 mod events;
 mod first_light;
+mod kept;
 mod own_redis;
 mod receive;
 mod samples;
