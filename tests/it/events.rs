@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::signatures::crm;
 
-const LOCATION: &str = "Qm7sRkT2vHeXbL4nPw9c";
+pub const LOCATION: &str = "Qm7sRkT2vHeXbL4nPw9c";
 const CONTACT: &str = "Zr4kWc8NtY1uHs6eVd3p";
 
-fn fixture(name: &str) -> String {
+pub fn fixture(name: &str) -> String {
     let path = format!("{}/tests/it/fixtures/{name}.json", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).expect(&path)
 }

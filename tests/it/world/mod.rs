@@ -1,6 +1,7 @@
 //! A whole world for a story: a simulated CRM, a simulated Google, and the real service with its own redis-server, all on
 //! loopback. Stories end with `nothing_left`.
 
+pub mod command;
 mod crm;
 pub mod front;
 pub mod google;
@@ -9,6 +10,9 @@ pub mod process;
 pub mod server;
 pub mod service;
 pub mod tap;
+pub mod service;
+pub mod user;
+mod weather;
 
 use std::{
     collections::BTreeMap,
