@@ -3,11 +3,11 @@
 
 mod dispatcher;
 pub mod foundation;
+mod http;
 mod keeper;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
 use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,7 +16,7 @@ use crate::{
     admin::{self, health::Health},
     config::Settings,
     queue::door::Door,
-    receive::{self, Doors, Receive},
+    receive::{self, BadCrm, Doors, Receive},
     reconcile::Reconciler,
     store::{current::Current, registry::RegistryError},
     telemetry,
@@ -123,6 +123,7 @@ pub async fn work_in_background(
 
 struct Parts {
     settings: Arc<Settings>,
+    doors: Arc<Doors>,
     keeper: keeper::Keeper,
     door: Arc<Door>,
     current: watch::Receiver<Arc<Current>>,
@@ -140,6 +141,8 @@ impl Parts {
         let settings = Arc::new(settings);
         let installation = foundation.installation().clone();
         let current = foundation.current(installation).await?;
+        // A webhook that cannot be checked must not be open: better not to start.
+        let doors = Arc::new(doors(&current).map_err(|e| StartError::Declared(e.to_string()))?);
         let (sender, current) = watch::channel(Arc::new(current));
         let door = Arc::new(Door::new(foundation.pool.clone()));
         let guard = Arc::new(foundation.guard);
@@ -167,25 +170,25 @@ impl Parts {
             current: sender,
             found: foundation.found,
         };
-        Ok(Self { settings, keeper, door, current, tools, health })
+        Ok(Self { settings, doors, keeper, door, current, tools, health })
     }
 
     fn start(self, tasks: &TaskTracker, roles: Roles, listeners: Listeners, stop: &CancellationToken) {
-        let doors = watch_doors(tasks, self.current.clone(), stop.clone());
+        let doors = watch_doors(tasks, self.doors.clone(), self.current.clone(), stop.clone());
         let receive = Receive::new(doors, self.door.clone(), &self.settings.public_url, (&self.settings.tune).into());
         let admin_routes = admin::health::router(self.health.clone());
         if roles.web {
             let public = receive::router(receive);
             match listeners.admin {
                 Some(listener) => {
-                    tasks.spawn(http(listener, admin_routes, stop.clone()));
-                    tasks.spawn(http(listeners.public, public, stop.clone()));
+                    tasks.spawn(http::serve(listener, admin_routes, stop.clone()));
+                    tasks.spawn(http::serve(listeners.public, public, stop.clone()));
                 }
-                None => drop(tasks.spawn(http(listeners.public, public.merge(admin_routes), stop.clone()))),
+                None => drop(tasks.spawn(http::serve(listeners.public, public.merge(admin_routes), stop.clone()))),
             }
         } else {
             // A worker alone still answers probes.
-            tasks.spawn(http(listeners.public, admin_routes, stop.clone()));
+            tasks.spawn(http::serve(listeners.public, admin_routes, stop.clone()));
         }
         if roles.work {
             self.start_work(tasks, stop);
@@ -213,25 +216,18 @@ impl Parts {
 /// Keeps the door's verifiers in step with the configuration.
 fn watch_doors(
     tasks: &TaskTracker,
+    first: Arc<Doors>,
     mut current: watch::Receiver<Arc<Current>>,
     stop: CancellationToken,
 ) -> watch::Receiver<Arc<Doors>> {
-    let build = |current: &Current| {
-        let crms: Vec<_> = current.crms.iter().map(|c| (**c).clone()).collect();
-        Doors::build(&crms)
-    };
-    let first = build(&current.borrow()).unwrap_or_else(|error| {
-        tracing::error!(%error, "no webhook can be checked; correct the declared state");
-        Doors::NotReady
-    });
-    let (sender, receiver) = watch::channel(Arc::new(first));
+    let (sender, receiver) = watch::channel(first);
     tasks.spawn(async move {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = current.changed() => if changed.is_err() { return },
             }
-            match build(&current.borrow_and_update()) {
+            match doors(&current.borrow_and_update()) {
                 Ok(doors) => drop(sender.send_replace(Arc::new(doors))),
                 // What was checked before goes on being checked as before.
                 Err(error) => tracing::error!(%error, "the changed CRMs cannot be used; the earlier ones stay"),
@@ -241,12 +237,10 @@ fn watch_doors(
     receiver
 }
 
-/// Serves until `stop`, then lets requests under way finish.
-async fn http(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "HTTP stopped");
-    }
+/// Verifiers for every CRM, or why not.
+fn doors(current: &Current) -> Result<Doors, BadCrm> {
+    let crms: Vec<_> = current.crms.iter().map(|c| (**c).clone()).collect();
+    Doors::build(&crms)
 }
 
 async fn credentials(settings: &Settings, foundation: &Foundation) -> Result<Credentials, StartError> {

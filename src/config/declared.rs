@@ -424,3 +424,38 @@ impl Crm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../deploy/carnet.toml");
+
+    /// An option is `#` and its text with no space after the sign, but for the indentation of a table inside another.
+    fn with_every_option() -> String {
+        let option = |line: &str| {
+            let text = line.strip_prefix('#')?;
+            let indented = text.starts_with("  ");
+            (indented || !text.starts_with([' ', '#'])).then(|| text.to_owned())
+        };
+        EXAMPLE.lines().map(|line| option(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+    }
+
+    #[test]
+    fn the_shipped_example_parses() {
+        let declared: Declared = toml::from_str(EXAMPLE).expect("deploy/carnet.toml");
+        assert_eq!((declared.crm.len(), declared.google.len(), declared.sync.len()), (1, 1, 1));
+        assert_eq!(declared.sync[0].crm, format!("{}/{}", declared.crm[0].name, declared.crm[0].account[0].id));
+    }
+
+    #[test]
+    fn the_shipped_example_parses_with_every_option_in_use() {
+        let declared: Declared =
+            toml::from_str(&with_every_option()).expect("deploy/carnet.toml without comment signs");
+        assert_eq!(
+            declared.crm.iter().map(|crm| crm.kind).collect::<Vec<_>>(),
+            [Kind::HighlevelWorkflow, Kind::Highlevel, Kind::Generic]
+        );
+        assert!(declared.sync[0].has_phone && declared.google[0].refresh_token.is_some());
+    }
+}

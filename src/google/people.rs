@@ -112,6 +112,21 @@ impl People {
         send_for_person(Call::Get, request).await
     }
 
+    /// Whether a contact ([`Call::Get`]) holds anything in the fields that we never read or write otherwise: notes, a photo,
+    /// relations and the like. Asked before a twin is folded.
+    pub async fn has_more(&self, token: &SecretString, resource: &str) -> Result<bool, Failure> {
+        const OTHERS: &str = "biographies,calendarUrls,events,externalIds,genders,imClients,interests,locations,miscKeywords,\
+                              nicknames,occupations,photos,relations,sipAddresses,skills,userDefined";
+        let query = [("personFields", OTHERS), ("sources", CONTACT_SOURCE)];
+        let request = self.request(Method::GET, resource, token).query(&query);
+        let person: serde_json::Map<String, serde_json::Value> = send(Call::Get, request).await?;
+        // The photo that Google draws itself, of an initial, is marked as default.
+        let is_own = |entry: &serde_json::Value| entry["default"] != true;
+        Ok(OTHERS
+            .split(',')
+            .any(|field| person.get(field).and_then(|v| v.as_array()).is_some_and(|l| l.iter().any(is_own))))
+    }
+
     /// Up to [`super::call::MAX_BATCH`] contacts ([`Call::BatchGet`]), each with its own outcome.
     pub async fn batch_get(&self, token: &SecretString, resources: &[&str]) -> Result<Vec<PersonResult>, Failure> {
         let names: Vec<_> = resources.iter().map(|r| ("resourceNames", *r)).collect();

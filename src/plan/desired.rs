@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::canonical::{Part, country, keys_of, name_key, organization_key};
 use crate::{
-    contact::{Address, Birthday, Contact, clean, email_key, phone_key, text_key},
+    contact::{Address, Birthday, Contact, clean, email_key, phone, phone_key, text_key},
     google::person::{AddressValue, BirthdayValue, DateValue, Item, NameValue, OrganizationValue, Person, TextValue},
 };
 
@@ -41,13 +41,15 @@ pub struct Desired {
 /// Maps a CRM contact. `region` is that of its CRM account (`"CA"`).
 pub fn desired(contact: &Contact, region: &str) -> Desired {
     let (company, title) = (fit(&contact.company), fit(&contact.title));
+    // E.164 reads the same in every region, so a later change of the account's region disturbs nothing that we wrote.
+    let phones: Vec<String> = contact.phones.iter().map(|text| phone(text, region)).collect();
     Desired {
         given: fit(&contact.name.given),
         middle: fit(&contact.name.middle),
         family: fit(&contact.name.family),
         organization: (!company.is_empty() || !title.is_empty()).then_some((company, title)),
         emails: distinct(&contact.emails, email_key),
-        phones: distinct(&contact.phones, |phone| phone_key(phone, region)),
+        phones: distinct(&phones, |phone| phone_key(phone, region)),
         address: contact.address.as_ref().map(fit_address).filter(|a| *a != Address::default()),
         urls: distinct(&contact.urls, text_key),
         birthday: contact.birthday,
@@ -150,4 +152,34 @@ fn distinct(texts: &[String], key: impl Fn(&str) -> String) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let fitted = texts.iter().map(|text| fit(text));
     fitted.filter(|text| Some(key(text)).is_some_and(|key| !key.is_empty() && seen.insert(key))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contact::Name;
+
+    #[test]
+    fn a_contact_without_a_name_gets_none() {
+        let contact = Contact { emails: vec!["anne@example.com".into()], ..Contact::default() };
+        assert!(desired(&contact, "CA").person().names.is_empty());
+    }
+
+    #[test]
+    fn values_are_cleaned_cut_and_distinct() {
+        let contact = Contact {
+            name: Name { given: "é".repeat(2000), family: "null".into(), middle: " M. ".into() },
+            emails: vec!["A@x.ca".into(), String::new(), "a@X.ca".into()],
+            phones: vec!["+15145550123".into(), "514 555-0123".into(), "call me".into()],
+            address: Some(Address { country_code: "Canada".into(), ..Address::default() }),
+            ..Contact::default()
+        };
+        let found = desired(&contact, "CA");
+        assert_eq!(found.given.chars().count(), LIMIT);
+        assert!(found.given.ends_with('…'));
+        assert_eq!((found.family.as_str(), found.middle.as_str()), ("", "M."));
+        assert_eq!(found.emails, ["A@x.ca"]);
+        assert_eq!(found.phones, ["+15145550123", "call me"]);
+        assert_eq!(found.address, None, "a country that is no code is left out, and nothing else was there");
+    }
 }

@@ -39,3 +39,42 @@ pub fn groups(person: &Person) -> Vec<Item<MembershipValue>> {
 fn is_in(membership: &Item<MembershipValue>, label: &str) -> bool {
     membership.value.contact_group_membership.as_ref().is_some_and(|g| g.contact_group_resource_name == label)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{create::create, desired::Desired};
+
+    fn ours(label: &str) -> (Person, AccountKey) {
+        let account = AccountKey { vendor: "highlevel".into(), id: "loc".into() };
+        let wanted = Desired { given: "Anne".into(), ..Desired::default() };
+        (create(&wanted, &account, "c1", "op-1", label).0, account)
+    }
+
+    #[test]
+    fn a_released_contact_keeps_its_values_and_loses_label_and_hold() {
+        let (person, account) = ours("contactGroups/crm");
+        let change = release(&person, &account, "c1", "op-2", Some("contactGroups/crm")).unwrap();
+        let after = change.applied_to(&person);
+        assert_eq!(after.labels().collect::<Vec<_>>(), [MY_CONTACTS]);
+        assert_eq!(after.names, person.names);
+        assert!(stamp_for(&after, &account, "c1").is_some_and(|s| s.released && s.op == "op-2"));
+        assert_eq!(release(&after, &account, "c1", "op-3", Some(MY_CONTACTS)), None, "it is no longer ours to write");
+    }
+
+    #[test]
+    fn the_last_label_is_replaced_by_my_contacts() {
+        let (mut person, account) = ours("contactGroups/crm");
+        person.memberships.retain(|m| is_in(m, "contactGroups/crm"));
+        let change = release(&person, &account, "c1", "op-2", Some("contactGroups/crm")).unwrap();
+        assert_eq!(change.person.labels().collect::<Vec<_>>(), [MY_CONTACTS]);
+    }
+
+    #[test]
+    fn without_a_label_only_the_stamp_is_written() {
+        let (person, account) = ours("contactGroups/crm");
+        let change = release(&person, &account, "c1", "op-2", None).unwrap();
+        assert_eq!(change.mask, [Field::ClientData].into());
+        assert_eq!(release(&person, &account, "another", "op-2", None), None);
+    }
+}

@@ -179,3 +179,68 @@ fn unescaped(text: &str) -> Option<String> {
     }
     String::from_utf8(bytes).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::canonical::Part;
+
+    fn stamp(id: &str, contact: &str, base: Base) -> Stamp {
+        let account = AccountKey { vendor: "highlevel".into(), id: id.into() };
+        Stamp { account, contact: contact.into(), origin: Origin::Created, op: "op1".into(), released: false, base }
+    }
+
+    #[test]
+    fn a_stamp_reads_as_text_and_never_changes_its_format() {
+        let base = Base::from_iter([(Part::Given, "Anne".to_owned())]);
+        assert_eq!(stamp("loc", "c/1", base).encode(), "1;created;highlevel:loc/c%2F1;op1;held;gS7b7K");
+    }
+
+    #[test]
+    fn a_full_stamp_forgets_the_least_important_hashes() {
+        let many = |part| (0..120).map(move |n| (part, n.to_string()));
+        let full: Base = many(Part::Url).chain(many(Part::Phone)).chain([(Part::Given, "Anne".to_owned())]).collect();
+        let text = stamp("loc", "c1", full).encode();
+        let read = Stamp::decode(&text).unwrap().base;
+        assert!(text.chars().count() <= LIMIT && text.chars().count() > LIMIT - ValueHash::LENGTH);
+        assert!(read.has(Part::Given, "Anne"));
+        assert!(many(Part::Phone).all(|(part, key)| read.has(part, &key)));
+        assert!(!many(Part::Url).all(|(part, key)| read.has(part, &key)));
+    }
+
+    #[test]
+    fn two_entries_of_one_crm_contact_become_one_and_the_others_stay() {
+        let entry = |stamp: &Stamp| Item::from(ClientDataValue { key: STAMP_KEY.into(), value: stamp.encode() });
+        let (one, two) =
+            (Base::from_iter([(Part::Given, "A".to_owned())]), Base::from_iter([(Part::Url, "b".to_owned())]));
+        let (first, second, other) = (stamp("a", "1", one), stamp("a", "1", two), stamp("b", "1", Base::default()));
+        let mut person =
+            Person { client_data: vec![entry(&first), entry(&other), entry(&second)], ..Person::default() };
+        let joined = stamp_for(&person, &first.account, "1").unwrap();
+        assert!(joined.base.has(Part::Given, "A") && joined.base.has(Part::Url, "b"));
+        person.client_data = stamped(&person, &joined);
+        assert_eq!(stamps_of(&person), [joined, other]);
+    }
+
+    proptest! {
+        #[test]
+        fn stamps_read_back_whatever_the_ids_hold(vendor in ".{0,9}", id in ".{0,9}", contact in ".{0,9}", op in ".{0,9}", released: bool) {
+            let account = AccountKey { vendor, id };
+            let base = Base::from_iter([(Part::Email, "a@b".to_owned()), (Part::Address, "x".to_owned())]);
+            let stamp = Stamp { account, contact, origin: Origin::Adopted, op, released, base };
+            prop_assert_eq!(Stamp::decode(&stamp.encode()), Some(stamp));
+        }
+
+        #[test]
+        fn garbage_is_no_stamp_and_does_no_harm(text in ".*", tail in "[;:/%a-z0-9é]{0,40}", cut in 0usize..60) {
+            prop_assert_eq!(Stamp::decode(&text), None);
+            let whole = stamp("l%é", "c", Base::from_iter([(Part::Url, "u".to_owned())])).encode();
+            let head: String = whole.chars().take(cut).collect();
+            if let Some(read) = Stamp::decode(&format!("{head}{tail}")) {
+                prop_assert!(read.encode().len() <= LIMIT);
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     google::{
         call::{Call, MAX_BATCH},
-        failure::Failure,
+        failure::{Class, Failure},
         person::Person,
     },
     plan::stamp,
@@ -34,20 +34,23 @@ pub async fn create(account: &mut Account, context: &mut Context<'_>, tasks: Vec
 }
 
 /// Writes the intents. The budget is waited for before, so that a call follows at once.
-async fn intend(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
+async fn intend(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<Vec<Intent>, Halt> {
     let now = now_ms();
     let millis = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
     // After this moment the call cannot leave any more: the lease would end before its timeout.
     let latest = millis(account.lease.remaining()) - millis(account.tools.settings.tune.google_timeout);
     let mut steps = Vec::with_capacity(tasks.len());
+    let mut intents = Vec::with_capacity(tasks.len());
     for task in tasks {
         let op = task.link.as_ref().map(|l| l.op.clone()).unwrap_or_default();
-        let intent = Intent { op, at: now, not_after: now + latest.max(0), absent_at: None, alone: tasks.len() > 1 };
+        let intent = Intent { op, at: now, not_after: now + latest.max(0), absent_at: None, alone: false };
         let mut step = Step::of(&task.contact);
         step.intent = Some(Some(encode("an intent", &intent)?));
         steps.push(step);
+        intents.push(intent);
     }
-    Ok(context.settle(&steps).await?)
+    context.settle(&steps).await?;
+    Ok(intents)
 }
 
 /// A call leaves only while the remaining lease is longer than its timeout; else it certainly was not executed.
@@ -77,7 +80,7 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
 async fn batch(account: &mut Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
     let people: Vec<Person> = tasks.iter().filter_map(body).collect();
     let token = account.pay(Call::BatchCreate).await?;
-    intend(account, context, tasks).await?;
+    let intents = intend(account, context, tasks).await?;
     let result = if may_leave(account) {
         account.tools.people.batch_create(&token, &people).await
     } else {
@@ -90,9 +93,16 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, tasks: &[Task])
             return Err(Halt::Failure(failure));
         }
         Err(failure) => {
-            let steps: Vec<Step> = tasks.iter().map(|task| uncertain(account, task)).collect();
+            // One of them made Google refuse the whole: each goes alone once it is known that none was made.
+            let alone = failure.class() == Class::Validation;
+            let mut steps = Vec::with_capacity(tasks.len());
+            for (task, intent) in tasks.iter().zip(intents) {
+                let mut step = uncertain(account, task);
+                step.intent = Some(Some(encode("an intent", &Intent { alone, ..intent })?));
+                steps.push(step);
+            }
             context.settle(&steps).await?;
-            return Err(Halt::Failure(failure));
+            return if alone { Ok(()) } else { Err(Halt::Failure(failure)) };
         }
     };
     // Google promises no order: what was made is recognised by its stamp.

@@ -4,7 +4,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
-use std::{collections::BTreeSet, sync::PoisonError};
+use redis::Pipeline;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+};
 
 use tokio::sync::{Mutex, Notify};
 
@@ -56,13 +60,19 @@ impl Door {
         if !self.is_open() {
             return Err(Refused("not_ready"));
         }
-        let mut pipeline = redis::pipe();
+        // A delivery is of one CRM account, almost always; on a Cluster each account is a slot of its own.
+        let mut by_account: BTreeMap<&AccountKey, Pipeline> = BTreeMap::new();
         for event in events {
-            pipeline.add_command(append_command(event)).ignore();
+            by_account.entry(&event.account).or_default().add_command(append_command(event)).ignore();
         }
         let mut connection = self.connection().await?;
-        let stored = tokio::time::timeout(ANSWER_WITHIN, pipeline.query_async::<()>(&mut connection)).await;
-        match stored {
+        let store = async {
+            for pipeline in by_account.values() {
+                pipeline.query_async::<()>(&mut connection).await?;
+            }
+            Ok::<_, redis::RedisError>(())
+        };
+        match tokio::time::timeout(ANSWER_WITHIN, store).await {
             Ok(Ok(())) => {
                 self.rung
                     .lock()

@@ -7,16 +7,8 @@ use crate::queue::event::AccountKey;
 pub const INSTALLATION: &str = "carnet:installation";
 /// Hash: `revision` and `body`, the declared state as JSON with sealed secrets.
 pub const DECLARED: &str = "carnet:declared";
-/// Hash: Google account name → connection (subject, sealed refresh token).
-pub const GOOGLE_ACCOUNTS: &str = "carnet:google-accounts";
-/// Hash: CRM account → sealed OAuth tokens, rotated with each refresh.
-pub const CRM_TOKENS: &str = "carnet:crm-tokens";
-/// Hash: `subject|account|contact` → what the owner refused; mirrored into the snapshot.
-pub const REFUSALS: &str = "carnet:refusals";
 /// Sorted set: worker process → when it was last alive (ms).
 pub const WORKERS: &str = "carnet:workers";
-/// Hash: what the service generated for itself (admin password, API token), sealed.
-pub const GENERATED: &str = "carnet:generated";
 
 /// Keys of one CRM account (one slot).
 #[derive(Clone, Debug)]

@@ -48,7 +48,7 @@ pub async fn fold(account: &mut Account, sync: &SyncSpec) -> Result<u64, Halt> {
     let mut folded = 0;
     for (_, names) in listing.twins().await? {
         let persons = read(account, &names).await?;
-        let mut twins: Vec<_> = persons.into_iter().filter_map(|(_, person)| person).collect();
+        let mut twins: Vec<_> = persons.into_values().flatten().collect();
         twins.sort_by(|a, b| a.resource_name.cmp(&b.resource_name));
         let Some(contact) = twins.iter().flat_map(stamps_of).find(|s| s.account == sync.account.key && !s.released)
         else {
@@ -62,12 +62,13 @@ pub async fn fold(account: &mut Account, sync: &SyncSpec) -> Result<u64, Halt> {
                     .any(|s| s.account == sync.account.key && s.contact == contact.contact && !s.released)
             })
             .collect();
-        let link = view.links::<Link>(&[contact.contact.clone()]).await?.into_iter().next().flatten();
+        let link = view.links::<Link>(std::slice::from_ref(&contact.contact)).await?.into_iter().next().flatten();
         let label = link.as_ref().and_then(|l| l.holders.get(&sync.id)).cloned().unwrap_or_default();
         let kept = link.as_ref().map(|l| l.resource.clone()).filter(|r| twins.iter().any(|p| p.resource_name == *r));
         let kept = kept.or_else(|| twins.first().map(|p| p.resource_name.clone())).unwrap_or_default();
         for twin in twins.iter().filter(|p| p.resource_name != kept) {
-            if !is_surplus_twin(twin, &sync.account.key, &contact.contact, &label) {
+            let changed = !is_surplus_twin(twin, &sync.account.key, &contact.contact, &label);
+            if changed || has_more(account, &twin.resource_name).await? {
                 tracing::warn!(sync = %sync.spec.name, contact = %contact.contact, "a twin in Google was changed by its owner; merge the two there");
                 continue;
             }
@@ -80,4 +81,10 @@ pub async fn fold(account: &mut Account, sync: &SyncSpec) -> Result<u64, Halt> {
         }
     }
     Ok(folded)
+}
+
+async fn has_more(account: &mut Account, resource: &str) -> Result<bool, Halt> {
+    let token = account.pay(Call::Get).await?;
+    let result = account.tools.people.has_more(&token, resource).await;
+    account.heard(Call::Get, &token, result).await.map_err(Halt::Failure)
 }

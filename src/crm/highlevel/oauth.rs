@@ -298,9 +298,9 @@ mod tests {
     async fn a_code_becomes_tokens_once_they_are_stored() {
         let setting = Setting::new([granted(1)]).await;
         let app = App { id: "app", secret: &setting.secret };
-        let refused = setting.oauth.exchange(app, "code", "https://x/cb", async |_: &Tokens| Err("no")).await;
+        let refused = setting.oauth.exchange(app, "code", "https://x/cb", async |_: Tokens| Err("no")).await;
         assert!(matches!(refused, Err(TokenFailure::NotStored(_))));
-        let kept = setting.oauth.exchange(app, "code", "https://x/cb", async |_: &Tokens| Ok::<_, &str>(())).await;
+        let kept = setting.oauth.exchange(app, "code", "https://x/cb", async |_: Tokens| Ok::<_, &str>(())).await;
         assert_eq!(kept.expect("tokens").location.as_deref(), Some("loc"));
         assert!(setting.server.asked()[0].body.contains("grant_type=authorization_code&code=code"));
     }

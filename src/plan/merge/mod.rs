@@ -1,8 +1,12 @@
 //! The three-way merge of one CRM contact into one Google contact: base (what we wrote) / CRM (what is desired) / Google (what
 //! stands there). It yields the one update that is needed, or none, and never takes a value that we did not write.
 
+#[cfg(test)]
+mod cases;
 mod lists;
 mod organizations;
+#[cfg(test)]
+mod properties;
 mod singles;
 
 use serde::Serialize;

@@ -132,3 +132,28 @@ fn name_part(name: &mut NameValue, part: Part) -> &mut String {
         _ => &mut name.family_name,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_value_is_written_only_over_a_blank_or_over_ours() {
+        use Policy::{Merge, Overwrite};
+        let ours = |values: &[&str]| values.iter().map(|v| (Part::Given, (*v).to_owned())).collect::<Base>();
+        for (base, google, crm, policy, choice) in [
+            (ours(&[]), "Maman", "", Overwrite, Choice::Same),
+            (ours(&[]), "Anne", "Anne", Overwrite, Choice::Same),
+            (ours(&[]), "", "Anne", Merge, Choice::Fill),
+            (ours(&["Anne"]), "", "Anne", Overwrite, Choice::Keep(CLEARED)),
+            (ours(&["Anne"]), "", "Annie", Merge, Choice::Fill),
+            (ours(&["Anne"]), "Anne", "Annie", Merge, Choice::Replace),
+            (ours(&["Anne"]), "Maman", "Anne", Overwrite, Choice::Keep(EDITED)),
+            (ours(&["Anne"]), "Maman", "Annie", Merge, Choice::Keep(USERS_OWN)),
+            (ours(&["Anne"]), "Maman", "Annie", Overwrite, Choice::Replace),
+            (ours(&[]), "Maman", "Anne", Merge, Choice::Keep(USERS_OWN)),
+        ] {
+            assert_eq!(choose(Part::Given, google, crm, &base, policy), choice, "{base:?} {google} {crm} {policy:?}");
+        }
+    }
+}

@@ -199,8 +199,9 @@ fn patched<T: Serialize + DeserializeOwned>(setting: &T, patch: &Value) -> Resul
     serde_json::from_value(whole).map_err(|e| Refusal::invalid(e.to_string()))
 }
 
-/// Labels have blanks and accents, which paths carry as `%20` and the like.
+/// Labels have blanks and accents, which paths carry as `%20` and the like; `+` and `&` stand for themselves there, unlike in
+/// forms.
 fn unescape(segment: &str) -> String {
-    let plus_is_plus = format!("_={}", segment.replace('+', "%2B"));
-    url::form_urlencoded::parse(plus_is_plus.as_bytes()).next().map(|(_, v)| v.into_owned()).unwrap_or_default()
+    let form = format!("_={}", segment.replace('+', "%2B").replace('&', "%26"));
+    url::form_urlencoded::parse(form.as_bytes()).next().map(|(_, v)| v.into_owned()).unwrap_or_default()
 }

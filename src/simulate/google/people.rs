@@ -106,7 +106,7 @@ fn myself(account: &Account, view: &View) -> Value {
     let metadata = json!({"primary": true, "source": {"type": "PROFILE", "id": account.subject}});
     let mut me = json!({
         "resourceName": format!("people/{}", account.subject),
-        "etag": etag::person(&view.mask, "#cHJvZmlsZQ==", false),
+        "etag": etag::person(&view.numbers, "#cHJvZmlsZQ==", false),
     });
     if view.mask.contains(&"emailAddresses") {
         me["emailAddresses"] = json!([{"value": account.email, "metadata": metadata}]);
@@ -160,7 +160,7 @@ pub fn check_update(account: &Account, name: &str, draft: Draft, mask: &Mask) ->
 
 fn checked(fields: &Map<String, Value>) -> Result<Arc<str>, Refusal> {
     check::content(fields)?;
-    let content = Value::from(fields.clone()).to_string();
+    let content = serde_json::to_string(fields).map_err(|_| Refusal::internal())?;
     check::size(&content)?;
     Ok(content.into())
 }

@@ -19,6 +19,8 @@ use super::{
 /// What a reader asked for.
 pub struct View {
     pub mask: Mask,
+    /// The mask as etags hold it.
+    pub numbers: Vec<u8>,
     /// Listings mark their etags, cut long lists, and show a version that lags.
     pub listing: bool,
     /// The sync feed tells earlier names.
@@ -46,7 +48,8 @@ impl View {
             }
         }
         let profile = sources.is_empty() || sources.contains(&"READ_SOURCE_TYPE_PROFILE");
-        Ok(Self { mask, listing: false, feed: false, profile })
+        let numbers = etag::numbers(&mask);
+        Ok(Self { mask, numbers, listing: false, feed: false, profile })
     }
 
     pub fn of_call(mask: Mask, call: &Call) -> Result<Self, Refusal> {
@@ -74,7 +77,7 @@ impl Account {
         let source_etag = etag::source(self.salt, id, tombstone.revision);
         json!({
             "resourceName": resource_name(id),
-            "etag": etag::person(&["metadata"], &source_etag, true),
+            "etag": etag::person(&[], &source_etag, true),
             "metadata": {
                 "sources": [source(id, &source_etag, tombstone.at)], "deleted": true, "objectType": "PERSON",
             },
@@ -91,7 +94,7 @@ fn person(contact: &Contact, version: &Version, salt: u64, view: &View, modes: &
     let source_etag = etag::source(salt, id, version.revision);
     let mut shown = Map::new();
     shown.insert("resourceName".into(), resource_name(id).into());
-    shown.insert("etag".into(), etag::person(&view.mask, &source_etag, view.listing).into());
+    shown.insert("etag".into(), etag::person(&view.numbers, &source_etag, view.listing).into());
     if modes.extra_field {
         shown.insert("addedLater".into(), json!({"since": "tomorrow"}));
     }

@@ -5,7 +5,7 @@
 //! list of strings, `name=A|B` one of these words, `name:T` a message, `name*T` a list of them, `name%T` a map from strings
 //! to them, `name!` read-only. `addedLater` is the field that our answers carry and no documentation knows.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{collections::HashMap, fmt, sync::LazyLock};
 
 use serde_json::{Map, Value};
 
@@ -44,61 +44,93 @@ fn field(word: &'static str) -> (&'static str, Kind) {
     (name, kind)
 }
 
-/// Checks an object against a message of the schema; the result has no nulls and no read-only fields.
-pub fn fit(object: Map<String, Value>, message: &str, path: &str) -> Result<Map<String, Value>, Refusal> {
+/// Where in a request the walk is; spelt out only for errors.
+enum Place<'a> {
+    Root(&'a str),
+    Field(&'a Self, &'a str),
+    Key(&'a Self, &'a str),
+    Index(&'a Self, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root(name) => f.write_str(name),
+            Self::Field(Self::Root(""), name) => f.write_str(name),
+            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Key(parent, key) => write!(f, "{parent}[{key}]"),
+            Self::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// Checks an object against a message of the schema; the result has no nulls and no read-only fields. `root` is how errors
+/// call the object.
+///
+/// # Errors
+/// 400 for the first field that does not fit.
+pub fn fit(object: Map<String, Value>, message: &str, root: &str) -> Result<Map<String, Value>, Refusal> {
+    fit_object(object, message, &Place::Root(root))
+}
+
+fn fit_object(object: Map<String, Value>, message: &str, place: &Place) -> Result<Map<String, Value>, Refusal> {
+    let fields = MESSAGES.get(message);
     let mut fitted = Map::new();
     for (name, value) in object {
-        let Some(kind) = MESSAGES.get(message).and_then(|fields| fields.get(name.as_str())) else {
-            return Err(unknown(&name, path));
+        let Some(kind) = fields.and_then(|fields| fields.get(name.as_str())) else {
+            return Err(unknown(&name, place));
         };
         if matches!(kind, Kind::ReadOnly) || value.is_null() {
             continue;
         }
-        let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        fitted.insert(name, fit_value(value, kind, &inner)?);
+        let value = fit_value(value, kind, &Place::Field(place, &name))?;
+        fitted.insert(name, value);
     }
     Ok(fitted)
 }
 
-fn fit_value(value: Value, kind: &Kind, path: &str) -> Result<Value, Refusal> {
+fn fit_value(value: Value, kind: &Kind, place: &Place) -> Result<Value, Refusal> {
     match (kind, value) {
-        (Kind::Text, Value::String(text)) => Ok(text.into()),
+        (Kind::Text, value @ Value::String(_)) | (Kind::Flag, value @ Value::Bool(_)) => Ok(value),
         (Kind::Word(words), Value::String(text)) if words.contains(&text.as_str()) => Ok(text.into()),
-        (Kind::Flag, Value::Bool(flag)) => Ok(flag.into()),
         (Kind::Integer, Value::Number(number)) if number.is_i64() => Ok(number.into()),
         (Kind::Texts, Value::Array(items)) if items.iter().all(Value::is_string) => Ok(items.into()),
-        (Kind::Message(message), Value::Object(object)) => Ok(fit(object, message, path)?.into()),
+        (Kind::Message(message), Value::Object(object)) => Ok(fit_object(object, message, place)?.into()),
         (Kind::List(message), Value::Array(items)) => {
-            let one = |(index, item)| fit_value(item, &Kind::Message(message), &format!("{path}[{index}]"));
+            let one = |(index, item)| fit_value(item, &Kind::Message(message), &Place::Index(place, index));
             items.into_iter().enumerate().map(one).collect::<Result<Vec<_>, _>>().map(Value::from)
         }
         (Kind::Map(message), Value::Object(object)) => {
-            let one = |(key, item)| {
-                let fitted = fit_value(item, &Kind::Message(message), &format!("{path}[{key}]"))?;
+            let one = |(key, item): (String, Value)| {
+                let fitted = fit_value(item, &Kind::Message(message), &Place::Key(place, &key))?;
                 Ok((key, fitted))
             };
             object.into_iter().map(one).collect::<Result<Map<_, _>, _>>().map(Value::from)
         }
         (Kind::Map(_), Value::Array(_)) => {
-            Err(cannot_bind(path, &format!("Cannot bind a list to map for field '{path}'.")))
+            Err(cannot_bind(place, &format!("Cannot bind a list to map for field '{place}'.")))
         }
         (Kind::Text | Kind::Flag | Kind::Integer | Kind::Message(_), Value::Array(_)) => {
-            Err(cannot_bind(path, "Proto field is not repeating, cannot start list."))
+            Err(cannot_bind(place, "Proto field is not repeating, cannot start list."))
         }
         (_, value) => {
-            Err(Refusal::violation(path, &format!("Invalid value at '{path}' ({}), {}", type_of(kind), brief(&value))))
+            let place = place.to_string();
+            let what = format!("Invalid value at '{place}' ({}), {}", type_of(kind), brief(&value));
+            Err(Refusal::violation(&place, &what))
         }
     }
 }
 
-fn unknown(name: &str, path: &str) -> Refusal {
+fn unknown(name: &str, place: &Place) -> Refusal {
+    let path = place.to_string();
     let at = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
     let description = format!("Invalid JSON payload received. Unknown name \"{name}\"{at}: Cannot find field.");
-    Refusal::violation(path, &description)
+    Refusal::violation(&path, &description)
 }
 
-fn cannot_bind(path: &str, why: &str) -> Refusal {
-    Refusal::violation(path, &format!("Invalid JSON payload received. Unknown name \"{path}\": {why}"))
+fn cannot_bind(place: &Place, why: &str) -> Refusal {
+    let path = place.to_string();
+    Refusal::violation(&path, &format!("Invalid JSON payload received. Unknown name \"{path}\": {why}"))
 }
 
 fn type_of(kind: &Kind) -> &'static str {
@@ -123,7 +155,7 @@ mod tests {
     use super::*;
 
     fn person(value: Value) -> Result<Value, Refusal> {
-        fit_value(value, &Kind::Message("Person"), "person")
+        fit_value(value, &Kind::Message("Person"), &Place::Root("person"))
     }
 
     #[test]

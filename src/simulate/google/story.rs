@@ -255,3 +255,102 @@ async fn a_hanging_answer_does_not_keep_the_simulator_from_stopping() {
     drop(sim.http);
     sim.server.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn each_mode_changes_what_it_says() {
+    let sim = Sim::start().await;
+    let mode = async |patch: Value| sim.account(Method::PATCH, "/modes", patch).await;
+    let unknown = json!({"resourceNames": ["people/c1"]});
+    mode(json!({"missing_is_500": true, "batch_delete_skips_unknown": true, "refuse_list_etags": true})).await;
+    assert_eq!(sim.call(Method::DELETE, "people/c1:deleteContact", Value::Null).await.0, 500);
+    assert_eq!(sim.call(Method::POST, "people:batchDeleteContacts", unknown).await.0, 200);
+    let mut marked = named("A");
+    marked["clientData"] = json!([{"key": "other", "value": "theirs"}]);
+    let (_, one) = sim.call(Method::POST, "people:createContact", marked).await;
+    let name = one["resourceName"].as_str().unwrap();
+    let (_, page) = sim.call(Method::GET, "people/me/connections?personFields=names", Value::Null).await;
+    let listed = json!({"etag": page["connections"][0]["etag"], "clientData": [{"key": "k", "value": ""}]});
+    let update = format!("{name}:updateContact?updatePersonFields=clientData");
+    assert_eq!(sim.call(Method::PATCH, &update, listed.clone()).await.0, 400, "an etag from a listing");
+    mode(json!({"refuse_list_etags": false, "sticky_client_data": true})).await;
+    let (status, sticky) = sim.call(Method::PATCH, &update, listed).await;
+    let mut entries: Vec<_> = sticky["clientData"].as_array().unwrap().iter().map(|e| &e["value"]).collect();
+    entries.sort_by_key(|v| v.to_string());
+    assert_eq!((status, entries), (200, vec![&json!("k"), &json!("theirs")]));
+
+    let two = sim.create("B").await;
+    let body = |etag: &Value| {
+        let mut contacts = json!({name: named("A2"), two["resourceName"].as_str().unwrap(): named("B2")});
+        contacts[name]["etag"] = etag.clone();
+        contacts[two["resourceName"].as_str().unwrap()]["etag"] = one["etag"].clone();
+        json!({"contacts": contacts, "updateMask": "names", "readMask": "names"})
+    };
+    let given = async || {
+        let dump = sim.account(Method::GET, "", Value::Null).await;
+        let shown = dump["contacts"].as_array().unwrap().iter().find(|c| c["resourceName"] == name).unwrap().clone();
+        shown["person"]["names"][0]["givenName"].clone()
+    };
+    mode(json!({"batch_update_errors": "per_item"})).await;
+    let (status, mixed) = sim.call(Method::POST, "people:batchUpdateContacts", body(&sticky["etag"])).await;
+    let results = &mixed["updateResult"];
+    assert_eq!((status, &results[two["resourceName"].as_str().unwrap()]["status"]["code"]), (200, &json!(9)));
+    sim.account(Method::PATCH, &format!("/contacts/{}", &name[7..]), named("hand")).await;
+    assert_eq!(given().await, "hand");
+    mode(json!({"batch_update_errors": "apply_rest"})).await;
+    let (_, fresh) = sim.call(Method::GET, &format!("{name}?personFields=names"), Value::Null).await;
+    assert_eq!(sim.call(Method::POST, "people:batchUpdateContacts", body(&fresh["etag"])).await.0, 400);
+    assert_eq!(given().await, "A2", "refused, but the other was written");
+}
+
+#[tokio::test]
+async fn reads_mix_in_a_linked_profile_unless_told_not_to() {
+    let sim = Sim::start().await;
+    let created = sim.create("A").await;
+    let name = created["resourceName"].as_str().unwrap();
+    let profile = json!({"names": [{"givenName": "From the profile"}]});
+    sim.account(Method::PUT, &format!("/contacts/{}/profile", &name[7..]), profile).await;
+    let names = async |sources: &str| {
+        let path = format!("{name}?personFields=names{sources}");
+        sim.call(Method::GET, &path, Value::Null).await.1["names"].as_array().unwrap().len()
+    };
+    assert_eq!((names("").await, names("&sources=READ_SOURCE_TYPE_CONTACT").await), (2, 1));
+}
+
+#[tokio::test]
+async fn the_storage_behind_an_account_may_refuse_for_hours() {
+    let sim = Sim::start().await;
+    sim.account(Method::PATCH, "/modes", json!({"retry_after": true})).await;
+    sim.account(Method::POST, "/storage-block", json!({"seconds": 1800, "extend_by": 60})).await;
+    let refused = sim.send(Method::GET, "contactGroups", Value::Null).await.unwrap();
+    assert!(refused.headers().contains_key("retry-after"));
+    let refused: Value = refused.json().await.unwrap();
+    assert_eq!(refused["error"]["details"][0]["violations"][0]["description"], "FBS quota limit exceeded");
+    sim.control(Method::POST, "clock/advance", json!({"seconds": 1801})).await;
+    assert_eq!(
+        sim.send(Method::GET, "contactGroups", Value::Null).await.unwrap().status(),
+        429,
+        "the retry cost a minute"
+    );
+}
+
+#[tokio::test]
+async fn the_user_trashes_restores_and_relabels() {
+    let sim = Sim::start().await;
+    let seeded = json!([{"names": [{"givenName": "A"}],
+        "memberships": [{"contactGroupMembership": {"contactGroupResourceName": "Amis & Cie"}}]}]);
+    let seeded = sim.account(Method::POST, "/contacts", seeded).await;
+    let person = seeded["resourceNames"][0].as_str().unwrap().replace("people/", "/contacts/");
+    let labels = async || sim.account(Method::GET, "", Value::Null).await["contacts"][0]["labels"].clone();
+    assert_eq!(labels().await, json!(["Amis & Cie"]));
+    sim.account(Method::POST, &format!("{person}/labels"), json!({"add": ["starred"]})).await;
+    sim.account(Method::PATCH, "/groups/Amis%20&%20Cie", json!({"name": "Amis"})).await;
+    assert_eq!(labels().await, json!(["Amis", "starred"]));
+    sim.account(Method::DELETE, &person, Value::Null).await;
+    sim.account(Method::DELETE, "/groups/Amis", Value::Null).await;
+    assert_eq!(sim.contacts().await, 0);
+    sim.account(Method::POST, &format!("{person}/restore"), json!({})).await;
+    assert_eq!(labels().await, json!(["starred"]));
+    sim.account(Method::DELETE, &person, Value::Null).await;
+    sim.control(Method::POST, "clock/advance", json!({"seconds": 31 * 86400})).await;
+    assert_eq!(sim.account(Method::GET, "", Value::Null).await["trash"], json!([]));
+}
