@@ -1,7 +1,8 @@
 //! Logs and metrics of the process. Logs carry codes, counts and stable ids; never names, addresses, numbers, bodies or secrets.
 
-use std::sync::OnceLock;
+use std::{io, sync::OnceLock};
 
+use indicatif::MultiProgress;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -11,11 +12,30 @@ use crate::config::LogFormat;
 pub fn start_logs(filter: &str, format: LogFormat) {
     // An unreadable filter must not silence the service.
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| AsideBars);
     match format {
         LogFormat::Text => logs.try_init().ok(),
         LogFormat::Json => logs.json().try_init().ok(),
     };
+}
+
+/// The progress bars of this terminal: log lines step aside for what is registered here.
+pub fn bars() -> &'static MultiProgress {
+    static BARS: OnceLock<MultiProgress> = OnceLock::new();
+    BARS.get_or_init(MultiProgress::new)
+}
+
+/// Standard error, with the bars taken away while a line is written.
+struct AsideBars;
+
+impl io::Write for AsideBars {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        bars().suspend(|| io::stderr().write(line))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// The metrics of the process, rendered for Prometheus.

@@ -1,11 +1,14 @@
 //! The command line. Exit code 0: done, 1: failed, 2: not understood.
 
 mod apply;
+mod control;
 mod dead;
 mod declared_file;
 mod doctor;
+mod demo;
 mod needs;
 mod output;
+mod progress;
 mod serve;
 mod sign;
 mod sim;
@@ -38,6 +41,8 @@ struct Cli {
 enum Command {
     /// Run the service: webhooks and workers.
     Serve(serve::Serve),
+    /// Try everything on this machine, between a pretend CRM and a pretend Google.
+    Demo(demo::Demo),
     /// Make declared state (CRMs, Google accounts, syncs) as a file says.
     Apply(apply::Apply),
     /// Print declared state; secrets stay sealed or references.
@@ -56,6 +61,16 @@ enum Command {
     Sim(sim::Sim),
 }
 
+impl Command {
+    /// What is logged when nothing is configured: people who run a command want its answer.
+    fn log(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "info",
+            _ => "warn",
+        }
+    }
+}
+
 /// Runs the command of this process.
 pub async fn run() -> ExitCode {
     // clap prints what it did not understand and ends with 2 by itself.
@@ -67,10 +82,16 @@ pub async fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    telemetry::start_logs(&settings.log, settings.log_format);
+    telemetry::start_logs(settings.log.as_deref().unwrap_or(cli.command.log()), settings.log_format);
     let json = cli.json;
     let done = match cli.command {
         Command::Serve(command) => command.run(settings).await,
+        Command::Demo(command) => match command.run(settings.log, json).await {
+            // What differs has been printed.
+            Ok(false) => return ExitCode::FAILURE,
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        },
         Command::Apply(command) => command.run(settings, json).await,
         Command::Export => apply::export(settings, json).await,
         Command::Sync(command) => command.run(settings, json).await,
@@ -84,6 +105,7 @@ pub async fn run() -> ExitCode {
         },
         Command::Sign(command) => command.run(settings, json).await,
         Command::Sim(command) => command.run().await,
+        Command::Sim(command) => command.run(json).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,10 +1,11 @@
 //! `carnet sync`: list, preview, run, pause, resume.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
 };
 
 use super::{apply::stop_local, output, tools::tools};
+use super::{apply::stop_local, output, progress::follow};
 
 /// Look at syncs and run them.
 #[derive(Debug, Args)]
@@ -84,7 +86,8 @@ impl Command {
     }
 }
 
-fn named<'a>(current: &'a Current, name: &str) -> anyhow::Result<&'a Arc<SyncSpec>> {
+/// The sync of this name, or which there are.
+pub fn named<'a>(current: &'a Current, name: &str) -> anyhow::Result<&'a Arc<SyncSpec>> {
     let names = || current.syncs.iter().map(|s| s.spec.name.as_str()).collect::<Vec<_>>().join(", ");
     current.sync_named(name).with_context(|| match current.syncs.is_empty() {
         true => format!("there is no sync named \"{name}\"; there is none at all yet, see `carnet apply`"),
@@ -92,8 +95,36 @@ fn named<'a>(current: &'a Current, name: &str) -> anyhow::Result<&'a Arc<SyncSpe
     })
 }
 
-fn runs_of(foundation: &Foundation, sync: &SyncSpec) -> Runs {
+/// The runs of a sync.
+pub fn runs_of(foundation: &Foundation, sync: &SyncSpec) -> Runs {
     Runs::new(foundation.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id)
+}
+
+/// What a preview works with.
+pub fn tools(foundation: &Foundation, settings: &Settings, current: &Arc<Current>) -> anyhow::Result<Arc<Tools>> {
+    let (_, current) = tokio::sync::watch::channel(current.clone());
+    let guard = Arc::new(foundation.new_guard());
+    Ok(Arc::new(Tools::build(
+        Arc::new(settings.clone()),
+        foundation.pool.clone(),
+        foundation.registry.clone(),
+        guard,
+        foundation.highwater.clone(),
+        current,
+        CancellationToken::new(),
+    )?))
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: String,
+    state: &'static str,
+    why: Option<String>,
+    linked: u64,
+    waiting: u64,
+    needs_you: usize,
+    dead: u64,
+    last_run: Option<String>,
 }
 
 async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow::Result<()> {
@@ -156,35 +187,4 @@ async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool)
     output::print(json, &done, report)?;
     anyhow::ensure!(done.state == RunState::Done, "the run failed");
     Ok(())
-}
-
-/// Waits for the run after `before` to end, with a bar.
-pub async fn follow(runs: &Runs, before: Option<&str>, show: bool) -> anyhow::Result<Run> {
-    let bar = if show { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    bar.set_style(ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len} {eta}")?);
-    loop {
-        if let Some(run) = runs.current().await?.filter(|run| before != Some(run.id.as_str())) {
-            show_progress(&bar, &run);
-            if run.is_over() {
-                bar.finish_and_clear();
-                return Ok(run);
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-fn show_progress(bar: &ProgressBar, run: &Run) {
-    let (done, all) = match run.state {
-        RunState::Counting | RunState::Reading => (run.seen, run.total.unwrap_or(run.seen)),
-        _ => (run.marked.saturating_sub(u64::try_from(run.left()).unwrap_or(0)), run.marked),
-    };
-    bar.set_length(all);
-    bar.set_position(done);
-    bar.set_message(match (run.state, &run.error) {
-        (_, Some(error)) => error.clone(),
-        (RunState::Counting, _) => "counting the CRM".into(),
-        (RunState::Reading, _) => "reading the CRM".into(),
-        _ => "writing to Google".into(),
-    });
 }

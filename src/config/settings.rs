@@ -50,8 +50,8 @@ pub struct Settings {
     pub google_userinfo_url: Url,
     /// HighLevel API.
     pub highlevel_api_url: Url,
-    /// `tracing` filter.
-    pub log: String,
+    /// `tracing` filter; `None` leaves the choice to the command: `info` for the service, `warn` for the others.
+    pub log: Option<String>,
     /// Log format.
     pub log_format: LogFormat,
     /// Timings and limits.
@@ -123,7 +123,7 @@ impl Settings {
             google_userinfo_url: texts
                 .url_or("CARNET_GOOGLE_USERINFO_URL", "https://openidconnect.googleapis.com/v1/userinfo")?,
             highlevel_api_url: texts.url_or("CARNET_HIGHLEVEL_API_URL", "https://services.leadconnectorhq.com/")?,
-            log: texts.text("CARNET_LOG").unwrap_or_else(|| "info".into()),
+            log: texts.text("CARNET_LOG"),
             log_format: match texts.text("CARNET_LOG_FORMAT").as_deref() {
                 None | Some("text") => LogFormat::Text,
                 Some("json") => LogFormat::Json,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rand::{RngExt, rngs::StdRng};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +39,7 @@ pub struct FaultRequest {
 }
 
 /// What was played.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Played {
     /// Contacts created.
     pub created: usize,

@@ -14,6 +14,7 @@ use std::{
     fmt,
 };
 
+use serde::Serialize;
 use serde_json::Value;
 
 use identify::Claims;
@@ -39,7 +40,7 @@ pub struct Evidence<'a> {
 }
 
 /// What was found; [`Verdict::is_clean`] when all is as it must be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// CRM contacts that must be in Google: anything recognisable, not waiting.
     pub expected: usize,
@@ -58,7 +59,7 @@ pub struct Verdict {
 }
 
 /// One value that is not what it must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WrongField {
     /// CRM contact id.
     pub contact: String,
@@ -71,7 +72,7 @@ pub struct WrongField {
 }
 
 /// One loss or change that the user would notice.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PersonalChange {
     /// Its name before.
     pub resource: String,
