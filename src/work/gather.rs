@@ -55,7 +55,7 @@ pub async fn gather(
         return limited::gather(tools, sync, due).await;
     }
     let contacts: Vec<String> = due.iter().map(|(contact, _)| contact.clone()).collect();
-    let mut known = readings(runs, &contacts, due, tools.settings.tune.stale_read).await?;
+    let mut known = readings(runs, &contacts, due).await?;
     let token = match tools.crm_token(&sync.account).await {
         Ok(token) => token,
         Err(failure) => return Ok(without_token(&failure, due, known)),
@@ -84,18 +84,18 @@ pub async fn gather(
     Ok(states)
 }
 
-/// What a reconcile's page said, where no event is newer.
+/// What a reconcile's page said, where no event came since. One that came tells of a change that the page may not have
+/// seen, however close together the two are.
 async fn readings(
     runs: &Runs,
     contacts: &[String],
     due: &[(String, Mark)],
-    stale: Duration,
 ) -> Result<HashMap<String, State>, StoreError> {
     let mut known = HashMap::new();
     for ((contact, mark), reading) in due.iter().zip(runs.readings(contacts).await?) {
         let Some(text) = reading else { continue };
-        let reading: Contact = decode("a reading", &text)?;
-        if mark.at == 0 || is_fresh(&reading, mark.at, stale) {
+        if mark.bulk {
+            let reading: Contact = decode("a reading", &text)?;
             known.insert(contact.clone(), State::There(Box::new(reading)));
         }
     }
