@@ -147,8 +147,12 @@ async fn decide(
         }
         None => refuse(foundation, sync, &google.subject, contact).await?,
     }
-    let contacts = [(contact.to_owned(), None)];
-    mark(&foundation.pool, &keys, Marking { sync: &sync.id, run: None, contacts: &contacts, run_body: None }).await?;
+    // What is left out needs no look, and a worker that has not read the refusal yet would ask again.
+    if decision.is_some() {
+        let contacts = [(contact.to_owned(), None)];
+        let marking = Marking { sync: &sync.id, run: None, contacts: &contacts, run_body: None };
+        mark(&foundation.pool, &keys, marking).await?;
+    }
     let _: () = connection.hdel(keys.needs(&google.subject), contact).await?;
     Ok(())
 }

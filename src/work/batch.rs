@@ -131,7 +131,13 @@ impl Work<'_> {
                 Some(Refusal::OptedOut(syncs)) => syncs.contains(&self.sync.id),
                 None => false,
             };
-            if refused { steps.push(settle::clean(&item.contact, &item.mark, "refused")) } else { kept.push(item) }
+            if refused {
+                // A worker that had not heard of the refusal may have asked in the meantime.
+                let step = settle::clean(&item.contact, &item.mark, "refused");
+                steps.push(Step { need: Some(None), ..step });
+            } else {
+                kept.push(item);
+            }
         }
         self.context.settle(&steps).await?;
         Ok(kept)
