@@ -8,14 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Settings,
     queue::door::Door,
-    store::{
-        current::Current,
-        installation::{Found, Guard, Installation},
-        keys::CrmKeys,
-        pool::Pool,
-        registry::RegistryStore,
-        runs::Runs,
-    },
+    store::{current::Current, installation::Guard, keys::CrmKeys, pool::Pool, registry::RegistryStore, runs::Runs},
 };
 
 /// Looks with every sweep, until stopped.
@@ -26,8 +19,6 @@ pub struct Keeper {
     pub(super) guard: Arc<Guard>,
     pub(super) door: Arc<Door>,
     pub(super) current: watch::Sender<Arc<Current>>,
-    /// What the check at the start found.
-    pub(super) found: Found,
 }
 
 impl Keeper {
@@ -36,9 +27,6 @@ impl Keeper {
         let mut sweep = tokio::time::interval(self.settings.tune.sweep);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut trouble = String::new();
-        if let Err(said) = self.act_on(&self.found).await {
-            tracing::error!(reason = %said, "the reconcile that makes up for a lost Redis could not be asked for");
-        }
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -76,27 +64,21 @@ impl Keeper {
             self.current.send_replace(Arc::new(current));
             tracing::info!(revision, epoch = installation.epoch, "configuration loaded");
         }
-        self.act_on(&found).await
+        self.make_up().await
     }
 
-    async fn act_on(&self, found: &Found) -> Result<(), String> {
-        match found {
-            Found::Emptied(i) => self.begin_epoch("Redis was emptied", i).await,
-            Found::WentBack(i) => self.begin_epoch("Redis went back in time", i).await,
-            Found::Same(_) | Found::New(_) => Ok(()),
-        }
-    }
-
-    /// Whatever Redis lost is found again by a reconcile of every sync.
-    async fn begin_epoch(&self, what: &str, installation: &Installation) -> Result<(), String> {
-        tracing::error!(
-            epoch = installation.epoch,
-            "{what}; every Google account is listed anew before anything is created"
-        );
+    /// Whatever Redis lost is found again by a reconcile: of every sync that was declared before this epoch began and has not
+    /// had one asked for since. Whoever noticed the loss, this sees it from what is stored.
+    async fn make_up(&self) -> Result<(), String> {
         let current = self.current.borrow().clone();
-        for sync in &current.syncs {
+        let epoch = current.installation.epoch;
+        for sync in current.syncs.iter().filter(|s| s.epoch < epoch) {
             let runs = Runs::new(self.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-            runs.want("redis").await.map_err(|e| e.to_string())?;
+            if runs.epoch().await.map_err(|e| e.to_string())?.is_none_or(|done| done < epoch) {
+                tracing::error!(sync = %sync.spec.name, epoch, "Redis was lost or went back; everything is compared anew");
+                runs.want("redis").await.map_err(|e| e.to_string())?;
+                runs.set_epoch(epoch).await.map_err(|e| e.to_string())?;
+            }
         }
         Ok(())
     }

@@ -170,7 +170,6 @@ impl Parts {
             guard,
             door: door.clone(),
             current: sender,
-            found: foundation.found,
         };
         let password = credentials.password.clone();
         Ok(Self { settings, doors, keeper, door, current, tools, health, password })

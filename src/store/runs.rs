@@ -115,6 +115,17 @@ impl Runs {
         Ok(())
     }
 
+    /// The epoch whose beginning was made up for.
+    pub async fn epoch(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "epoch").await?)
+    }
+
+    /// Notes it.
+    pub async fn set_epoch(&self, epoch: u64) -> Result<(), StoreError> {
+        let _: () = self.pool.get().await?.hset(self.keys.sync(&self.sync), "epoch", epoch).await?;
+        Ok(())
+    }
+
     /// What is wanted, if anything.
     pub async fn wanted(&self) -> Result<Option<String>, StoreError> {
         Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "wanted").await?)
