@@ -4,8 +4,8 @@ mod apply;
 mod control;
 mod dead;
 mod declared_file;
-mod doctor;
 mod demo;
+mod doctor;
 mod needs;
 mod output;
 mod progress;
@@ -104,7 +104,6 @@ pub async fn run() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Sign(command) => command.run(settings, json).await,
-        Command::Sim(command) => command.run().await,
         Command::Sim(command) => command.run(json).await,
     };
     match done {

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,8 +18,7 @@ use crate::{
     },
 };
 
-use super::{apply::stop_local, output, tools::tools};
-use super::{apply::stop_local, output, progress::follow};
+use super::{apply::stop_local, output, progress::follow, tools::tools};
 
 /// Look at syncs and run them.
 #[derive(Debug, Args)]
@@ -98,33 +95,6 @@ pub fn named<'a>(current: &'a Current, name: &str) -> anyhow::Result<&'a Arc<Syn
 /// The runs of a sync.
 pub fn runs_of(foundation: &Foundation, sync: &SyncSpec) -> Runs {
     Runs::new(foundation.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id)
-}
-
-/// What a preview works with.
-pub fn tools(foundation: &Foundation, settings: &Settings, current: &Arc<Current>) -> anyhow::Result<Arc<Tools>> {
-    let (_, current) = tokio::sync::watch::channel(current.clone());
-    let guard = Arc::new(foundation.new_guard());
-    Ok(Arc::new(Tools::build(
-        Arc::new(settings.clone()),
-        foundation.pool.clone(),
-        foundation.registry.clone(),
-        guard,
-        foundation.highwater.clone(),
-        current,
-        CancellationToken::new(),
-    )?))
-}
-
-#[derive(Debug, Serialize)]
-struct Listed {
-    name: String,
-    state: &'static str,
-    why: Option<String>,
-    linked: u64,
-    waiting: u64,
-    needs_you: usize,
-    dead: u64,
-    last_run: Option<String>,
 }
 
 async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow::Result<()> {

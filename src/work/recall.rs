@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    claim::{Account, Halt},
     google::person::Person,
     plan::{
         filter::passes,
@@ -14,7 +15,7 @@ use crate::{
     store::{current::SyncSpec, listing::Listing},
 };
 
-use crate::claim::{Account, Halt, batch::Item, gather::State, matching::read, settle};
+use super::{batch::Item, gather::State, matching::read, settle};
 
 /// Gives the contacts that leave the link that their stamp in Google stands for.
 pub(super) async fn recall(

@@ -118,7 +118,7 @@ impl Story {
             .set("CARNET_TUNE_COALESCE_MS", 30)
             .set("CARNET_TUNE_SWEEP_MS", 50);
         let settings = world.settings(&free_address().await);
-        world.apply(&settings);
+        world.apply_with(&settings);
         let service = world.watch(&redis.url(), &settings).await;
         let process = world.spawn("carnet", &settings, &["serve"]);
         let front = Front::open(&service.url).await;

@@ -96,7 +96,7 @@ impl Story {
         let redis = RedisServer::start().await;
         world.set("CARNET_REDIS_URL", redis.url()).set("CARNET_TUNE_SWEEP_MS", sweep);
         let settings = world.settings(&free_address().await);
-        world.apply(&settings);
+        world.apply_with(&settings);
         let service = world.watch(&redis.url(), &settings).await;
         let process = world.spawn("carnet", &settings, &["serve"]);
         let front = Front::open(&service.url).await;
@@ -137,7 +137,7 @@ impl Story {
     /// What the older copy does not know.
     async fn go_on(&mut self, service: &Service) {
         self.world.sync_lines = "every = \"off\"\nremoval = \"keep\"".into();
-        self.world.apply(&self.settings);
+        self.world.apply_with(&self.settings);
         self.export = self.world.command(&self.settings, &["export"]);
         let world = &self.world;
         let edited = self.only(&self.edited).await;

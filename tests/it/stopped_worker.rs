@@ -45,7 +45,7 @@ async fn story(fault: Value, made: usize) {
         .set("CARNET_TUNE_GOOGLE_TIMEOUT_MS", 500)
         .set("CARNET_TUNE_PROPAGATION_MS", 300);
     let settings = world.settings(&free_address().await);
-    world.apply(&settings);
+    world.apply_with(&settings);
     let service = world.watch(&redis.url(), &settings).await;
     let first = world.spawn("first", &settings, &["serve"]);
     service.ready().await;

@@ -14,10 +14,10 @@ use crate::{
         self, Credentials, Listeners, Roles,
         foundation::{Foundation, StartError},
     },
-    cli::{apply_declared, sync},
+    claim::Tools,
+    cli::apply_declared,
     config::{Settings, declared::Declared},
     store::current::Current,
-    work::Tools,
 };
 
 use super::{
@@ -109,7 +109,7 @@ impl Service {
 
     /// What a preview works with.
     pub fn tools(&self, current: &Arc<Current>) -> anyhow::Result<Arc<Tools>> {
-        sync::tools(&self.beside, &self.settings, current)
+        crate::cli::tools::tools(&self.beside, &self.settings, current)
     }
 
     /// Where everything is, for a person who wants to play on.

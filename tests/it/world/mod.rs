@@ -10,7 +10,6 @@ pub mod process;
 pub mod server;
 pub mod service;
 pub mod tap;
-pub mod service;
 pub mod user;
 mod weather;
 

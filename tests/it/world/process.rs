@@ -96,7 +96,7 @@ impl World {
     }
 
     /// `carnet apply` of the world's declared state.
-    pub fn apply(&self, settings: &BTreeMap<String, String>) {
+    pub fn apply_with(&self, settings: &BTreeMap<String, String>) {
         let file = self.dir.path().join("declared.toml");
         std::fs::write(&file, self.declared()).expect("a file");
         self.command(settings, &["apply", &file.display().to_string()]);
