@@ -10,18 +10,14 @@ use crate::{
     queue::door::Door,
     store::{
         current::Current,
-        installation::{Found, Guard, Installation},
-        keys::CrmKeys,
-        pool::Pool,
+        installation::{Found, Guard},
         registry::RegistryStore,
-        runs::Runs,
     },
 };
 
 /// Looks with every sweep, until stopped.
 pub struct Keeper {
     pub(super) settings: Arc<Settings>,
-    pub(super) pool: Pool,
     pub(super) registry: RegistryStore,
     pub(super) guard: Arc<Guard>,
     pub(super) door: Arc<Door>,
@@ -36,9 +32,7 @@ impl Keeper {
         let mut sweep = tokio::time::interval(self.settings.tune.sweep);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut trouble = String::new();
-        if let Err(said) = self.act_on(&self.found).await {
-            tracing::error!(reason = %said, "the reconcile that makes up for a lost Redis could not be asked for");
-        }
+        say(&self.found);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -76,28 +70,18 @@ impl Keeper {
             self.current.send_replace(Arc::new(current));
             tracing::info!(revision, epoch = installation.epoch, "configuration loaded");
         }
-        self.act_on(&found).await
-    }
-
-    async fn act_on(&self, found: &Found) -> Result<(), String> {
-        match found {
-            Found::Emptied(i) => self.begin_epoch("Redis was emptied", i).await,
-            Found::WentBack(i) => self.begin_epoch("Redis went back in time", i).await,
-            Found::Same(_) | Found::New(_) => Ok(()),
-        }
-    }
-
-    /// Whatever Redis lost is found again by a reconcile of every sync.
-    async fn begin_epoch(&self, what: &str, installation: &Installation) -> Result<(), String> {
-        tracing::error!(
-            epoch = installation.epoch,
-            "{what}; every Google account is listed anew before anything is created"
-        );
-        let current = self.current.borrow().clone();
-        for sync in &current.syncs {
-            let runs = Runs::new(self.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-            runs.want("redis").await.map_err(|e| e.to_string())?;
-        }
+        say(&found);
         Ok(())
     }
+}
+
+/// The reconcile that finds again what was lost is begun by the reconciler, who sees the new epoch.
+fn say(found: &Found) {
+    let what = match found {
+        Found::Emptied(_) => "Redis was emptied",
+        Found::WentBack(_) => "Redis went back in time",
+        Found::Same(_) | Found::New(_) => return,
+    };
+    let epoch = found.installation().epoch;
+    tracing::error!(epoch, "{what}; every Google account is listed anew before anything is created");
 }

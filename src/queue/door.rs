@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use redis::Pipeline;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,6 +31,7 @@ pub struct Door {
     connection: Mutex<Option<Shared>>,
     open: AtomicBool,
     rung: std::sync::Mutex<BTreeSet<AccountKey>>,
+    full: std::sync::Mutex<BTreeSet<AccountKey>>,
     bell: Notify,
 }
 
@@ -42,6 +43,7 @@ impl Door {
             connection: Mutex::new(None),
             open: AtomicBool::new(false),
             rung: std::sync::Mutex::default(),
+            full: std::sync::Mutex::default(),
             bell: Notify::new(),
         }
     }
@@ -60,6 +62,9 @@ impl Door {
     pub async fn append(&self, events: &[Event]) -> Result<(), Refused> {
         if !self.is_open() {
             return Err(Refused("not_ready"));
+        }
+        if events.iter().any(|e| self.is_full(&e.account)) {
+            return Err(Refused("full"));
         }
         // A delivery is of one CRM account, almost always; on a Cluster each account is a slot of its own.
         let mut by_account: BTreeMap<&AccountKey, Pipeline> = BTreeMap::new();
@@ -93,6 +98,22 @@ impl Door {
                 Err(Refused("redis"))
             }
         }
+    }
+
+    /// Says whether a CRM account's stream holds as many events that nobody has taken as it may.
+    pub fn set_full(&self, account: &AccountKey, full: bool) {
+        let mut held = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        if full {
+            if held.insert(account.clone()) {
+                tracing::error!(%account, "too many events wait; further ones are refused with 429");
+            }
+        } else {
+            held.remove(account);
+        }
+    }
+
+    fn is_full(&self, account: &AccountKey) -> bool {
+        self.full.lock().unwrap_or_else(PoisonError::into_inner).contains(account)
     }
 
     /// Waits until something was appended; answers for which CRM accounts since the last time.
@@ -132,7 +153,9 @@ fn append_command(event: &Event) -> redis::Cmd {
     if let Some(id) = &event.id {
         command.arg("id").arg(id);
     }
-    if let Some(at) = event.at {
+    // A time far in the future would make every later reading look stale.
+    let soon = Timestamp::now() + SignedDuration::from_hours(24);
+    if let Some(at) = event.at.filter(|at| *at < soon) {
         command.arg("at").arg(at.as_millisecond());
     }
     command.arg("received").arg(Timestamp::now().as_millisecond()).arg("body").arg(&event.body);
