@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
     crm::highlevel::oauth::{App, Credential, TokenFailure, Tokens},
@@ -31,6 +32,8 @@ struct Kept {
     access: String,
     refresh: String,
     expires: Timestamp,
+    /// Digest of the declared refresh token that these come from: another one declared since begins anew.
+    declared: String,
 }
 
 impl Tools {
@@ -42,23 +45,30 @@ impl Tools {
             Some(CrmAccess::Oauth { client_id, client_secret, refresh, .. }) => (client_id, client_secret, refresh),
         };
         // The registry, not the copy in `current`: another process may have rotated a moment ago.
-        let kept = self.kept_tokens(account).await?;
+        let kept = self.kept_tokens(account, declared).await?;
         if let Some(token) = kept.as_ref().and_then(|t| Credential::Oauth(t.clone()).bearer(Timestamp::now()).cloned())
         {
             return Ok(token);
         }
         let refresh = kept.map_or_else(|| declared.clone(), |t| t.refresh);
         let app = App { id: client_id, secret: client_secret };
-        let persist = |tokens: Tokens| self.keep_tokens(account, tokens);
+        let persist = |tokens: Tokens| self.keep_tokens(account, declared, tokens);
         let tokens = self.highlevel_oauth.refresh(&account.key, app, &refresh, persist).await?;
         Ok(tokens.access)
     }
 
-    async fn kept_tokens(&self, account: &CrmAccount) -> Result<Option<Tokens>, CrmAccessFailure> {
+    async fn kept_tokens(
+        &self,
+        account: &CrmAccount,
+        declared: &SecretString,
+    ) -> Result<Option<Tokens>, CrmAccessFailure> {
         let registry = self.registry.load().await.map_err(|_| CrmAccessFailure::NoToken)?;
         let Some(sealed) = registry.crm_tokens.get(&account.key.to_string()) else { return Ok(None) };
         let opened = self.registry.sealer().open("crm", sealed).map_err(|_| CrmAccessFailure::NoToken)?;
         let kept: Kept = serde_json::from_str(opened.expose_secret()).map_err(|_| CrmAccessFailure::NoToken)?;
+        if kept.declared != digest(declared) {
+            return Ok(None);
+        }
         Ok(Some(Tokens {
             access: kept.access.into(),
             refresh: kept.refresh.into(),
@@ -68,11 +78,17 @@ impl Tools {
         }))
     }
 
-    async fn keep_tokens(&self, account: &CrmAccount, tokens: Tokens) -> Result<(), RegistryError> {
+    async fn keep_tokens(
+        &self,
+        account: &CrmAccount,
+        declared: &SecretString,
+        tokens: Tokens,
+    ) -> Result<(), RegistryError> {
         let kept = Kept {
             access: tokens.access.expose_secret().to_owned(),
             refresh: tokens.refresh.expose_secret().to_owned(),
             expires: tokens.expires,
+            declared: digest(declared),
         };
         let text = crate::store::encode("tokens", &kept)?;
         let sealed = self.registry.sealer().seal("crm", &text)?;
@@ -86,4 +102,8 @@ impl Tools {
             .await?;
         Ok(())
     }
+}
+
+fn digest(secret: &SecretString) -> String {
+    hex::encode(&Sha256::digest(secret.expose_secret().as_bytes())[..8])
 }

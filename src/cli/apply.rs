@@ -101,22 +101,27 @@ pub async fn apply_declared(
     applied.changes.extend(newly_connected(&held.google, &google));
     let mut ids = BTreeMap::new();
     for sync in &declared.sync {
-        let id = match held.sync_ids.get(&sync.name) {
+        let id = match held.sync_ids.get(&sync.name).or_else(|| renamed(&held, &declared, sync)) {
             Some(id) => id.clone(),
             None => crate::store::seal::random_text(4)?,
         };
         ids.insert(sync.name.clone(), id);
     }
+    let epoch = foundation.installation().epoch;
     foundation
         .registry
         .change(&foundation.installation().id, |registry| {
-            if registry.declared == declared && registry.google == google && registry.sync_ids == ids {
-                return false;
+            let mut changed = registry.clone();
+            changed.declared = declared.clone();
+            changed.google = merged(&registry.google, &google, &declared);
+            changed.sync_ids.clone_from(&ids);
+            changed.sync_epochs.retain(|id, _| ids.values().any(|known| known == id));
+            for id in ids.values() {
+                changed.sync_epochs.entry(id.clone()).or_insert(epoch);
             }
-            registry.declared = declared.clone();
-            registry.google.clone_from(&google);
-            registry.sync_ids.clone_from(&ids);
-            true
+            let differs = changed != *registry;
+            *registry = changed;
+            differs
         })
         .await?;
     Ok(applied)
@@ -128,6 +133,33 @@ fn links<'a>(
     accounts: impl Iterator<Item = &'a Google>,
 ) -> anyhow::Result<BTreeMap<String, String>> {
     accounts.map(|g| Ok((g.name.clone(), connect_link(sealer, &settings.public_url, &g.name)?))).collect()
+}
+
+/// The id of a sync that only got another name: what it manages stays its own.
+fn renamed<'a>(held: &'a Registry, declared: &Declared, sync: &crate::config::declared::Sync) -> Option<&'a String> {
+    let place = |s: &crate::config::declared::Sync| (s.crm.clone(), s.google.clone(), s.label.to_lowercase());
+    let gone = |name: &str| declared.sync.iter().all(|s| s.name != name);
+    let before = held.declared.sync.iter().find(|old| gone(&old.name) && place(old) == place(sync))?;
+    held.sync_ids.get(&before.name)
+}
+
+/// Connections as they are now (one may have been made in the browser, or rotated, a moment ago), with what the file says.
+fn merged(
+    now: &BTreeMap<String, GoogleConnection>,
+    found: &BTreeMap<String, GoogleConnection>,
+    declared: &Declared,
+) -> BTreeMap<String, GoogleConnection> {
+    let mut connections = BTreeMap::new();
+    for google in &declared.google {
+        let (now, found) = (now.get(&google.name), found.get(&google.name));
+        let connection = match google.refresh_token {
+            // The same declared token: what it has been rotated to since stays.
+            Some(_) => now.filter(|n| found.is_some_and(|f| f.declared_digest == n.declared_digest)).or(found),
+            None => now,
+        };
+        connections.extend(connection.map(|c| (google.name.clone(), c.clone())));
+    }
+    connections
 }
 
 /// Sealing the same secret twice gives two texts; where the value is the one that is held, the held text stays, so that

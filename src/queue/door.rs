@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use redis::Pipeline;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -132,7 +132,9 @@ fn append_command(event: &Event) -> redis::Cmd {
     if let Some(id) = &event.id {
         command.arg("id").arg(id);
     }
-    if let Some(at) = event.at {
+    // A time far in the future would make every later reading look stale.
+    let soon = Timestamp::now() + SignedDuration::from_hours(24);
+    if let Some(at) = event.at.filter(|at| *at < soon) {
         command.arg("at").arg(at.as_millisecond());
     }
     command.arg("received").arg(Timestamp::now().as_millisecond()).arg("body").arg(&event.body);

@@ -83,6 +83,8 @@ pub struct GoogleAccount {
 pub struct SyncSpec {
     /// Stable id, used in keys and links.
     pub id: String,
+    /// Epoch in which it was declared.
+    pub epoch: u64,
     /// As declared.
     pub spec: declared::Sync,
     /// The CRM account.
@@ -124,7 +126,8 @@ impl Current {
                 let (crm, account) = spec.crm.split_once('/')?;
                 let account = accounts.values().find(|a| a.crm.name == crm && a.key.id == account)?.clone();
                 let google = by_name.get(&spec.google).cloned();
-                Some(Arc::new(SyncSpec { id, spec, account, google }))
+                let epoch = registry.sync_epochs.get(&id).copied().unwrap_or(0);
+                Some(Arc::new(SyncSpec { id, epoch, spec, account, google }))
             })
             .collect();
         Ok(Self {

@@ -36,6 +36,17 @@ impl Highwater {
         self.with(|m| m.beat)
     }
 
+    /// The epoch last seen.
+    pub fn epoch(&self) -> u64 {
+        self.with(|m| m.epoch)
+    }
+
+    /// Whether this epoch and heartbeat are behind what was seen. Heartbeats of different epochs do not compare: whoever
+    /// begins an epoch begins its count.
+    pub fn is_behind(&self, epoch: u64, beat: u64) -> bool {
+        self.with(|m| epoch < m.epoch || (epoch == m.epoch && beat < m.beat))
+    }
+
     /// Notes a heartbeat of an epoch. A new epoch forgets everything older.
     pub fn note_beat(&self, epoch: u64, beat: u64) {
         self.with(|m| {

@@ -117,7 +117,7 @@ impl Guard {
         let beat: u64 = mark.get("beat").and_then(|b| b.parse().ok()).unwrap_or(0);
         match snapshot {
             Some(snapshot) if snapshot.installation != held.id => Err(InstallationError::Foreign),
-            Some(snapshot) if beat < self.highwater.beat() => {
+            Some(snapshot) if self.highwater.is_behind(held.epoch, beat) => {
                 self.begin_again(&mut connection, snapshot, held.epoch).await.map(Found::WentBack)
             }
             snapshot => {
@@ -133,11 +133,13 @@ impl Guard {
         }
     }
 
-    /// A worker found a sequence lower than it had left it: Redis went back by less than a heartbeat.
-    pub async fn went_back(&self) -> Result<Found, InstallationError> {
+    /// A worker of epoch `known` found a sequence lower than it was left: Redis went back by less than a heartbeat. Begins
+    /// a new epoch, unless that has been done already.
+    pub async fn went_back(&self, known: u64) -> Result<Found, InstallationError> {
         let mut connection = self.pool.get().await.map_err(StoreError::from)?;
         let mark: BTreeMap<String, String> = connection.hgetall(INSTALLATION).await?;
         match (read_mark(&mark), self.registry.read_file()?) {
+            (Some(held), _) if held.epoch > known => Ok(Found::Same(held)),
             (Some(held), Some(snapshot)) => {
                 self.begin_again(&mut connection, snapshot, held.epoch).await.map(Found::WentBack)
             }
@@ -161,7 +163,7 @@ impl Guard {
         self.restore(&snapshot.registry).await?;
         // Past any epoch that this process may have seen in the Redis that is gone.
         let seen = self.highwater.beat();
-        let next = epoch.max(u64::try_from(now_ms()).unwrap_or(0) / 1000) + 1;
+        let next = epoch.max(self.highwater.epoch()).max(u64::try_from(now_ms()).unwrap_or(0) / 1000) + 1;
         self.begin(connection, &snapshot.installation, next, seen + 1).await
     }
 

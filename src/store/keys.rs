@@ -103,6 +103,10 @@ impl CrmKeys {
     pub fn sequence(&self, subject: &str) -> String {
         self.key(&format!("sequence:{subject}"))
     }
+    /// Nonce of the last settled step.
+    pub fn nonce(&self, subject: &str) -> String {
+        self.key(&format!("nonce:{subject}"))
+    }
     /// Hash: contact → link.
     pub fn links(&self, subject: &str) -> String {
         self.key(&format!("links:{subject}"))
@@ -156,6 +160,10 @@ impl GoogleKeys {
     /// Hash: facts about the listing (sync token, epoch, when).
     pub fn listing_facts(&self) -> String {
         self.key("listing-facts")
+    }
+    /// Hash: CRM account → how far its ledger had come at the last intent.
+    pub fn sequences(&self) -> String {
+        self.key("sequences")
     }
     /// Hash: state of the account (paused, why, budget, labels).
     pub fn state(&self) -> String {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{StoreError, pool::Pool};
+use super::{StoreError, pool::Pool, seal::random_text};
 
 const RENEW: &str = "
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -33,23 +33,19 @@ impl Lease {
         holder: &str,
         length: Duration,
     ) -> Result<Option<Self>, StoreError> {
+        // One claim, not one process: a claim whose answer was lost may be sent again by the client and is still this one.
+        let holder =
+            format!("{holder}-{}", random_text(4).map_err(|e| StoreError::Unreadable("a claim", e.to_string()))?);
         // Counted from before the call: Redis's clock starts later, so ours ends first.
         let asked = Instant::now();
         let token: Option<String> = redis::Script::new(include_str!("claim.lua"))
             .key(&key)
             .key(fence)
-            .arg(holder)
+            .arg(&holder)
             .arg(millis(length))
             .invoke_async(&mut pool.get().await?)
             .await?;
-        Ok(token.map(|token| Self {
-            pool: pool.clone(),
-            key,
-            holder: holder.to_owned(),
-            length,
-            until: asked + length,
-            token,
-        }))
+        Ok(token.map(|token| Self { pool: pool.clone(), key, holder, length, until: asked + length, token }))
     }
 
     /// How long it is still ours.

@@ -8,7 +8,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::contact::AccountKey;
 
-use super::{StoreError, decode, encode, highwater::Highwater, keys::CrmKeys, now_ms, pool::Pool};
+use super::{
+    StoreError, decode, encode,
+    highwater::Highwater,
+    keys::{CrmKeys, GoogleKeys},
+    now_ms,
+    pool::Pool,
+    seal::random_text,
+};
 
 const JOURNAL_LENGTH: u64 = 100_000;
 const DEAD_LENGTH: u64 = 100_000;
@@ -114,6 +121,7 @@ pub struct Ledger {
     sequence: u64,
     highwater: Arc<Highwater>,
     mark: String,
+    told_as: String,
 }
 
 impl Ledger {
@@ -125,6 +133,7 @@ impl Ledger {
         account: &AccountKey,
         subject: &str,
         token: &str,
+        epoch: u64,
     ) -> Result<Self, StoreError> {
         let keys = CrmKeys::new(account);
         let (held, sequence): (i64, u64) = redis::Script::new(include_str!("fence.lua"))
@@ -137,7 +146,10 @@ impl Ledger {
             return Err(StoreError::Fenced);
         }
         let mark = format!("{account}|{subject}");
-        if !highwater.accepts(&mark, sequence) {
+        // Of this epoch only: in a new one everything begins anew.
+        let told_as = format!("{epoch}|{account}");
+        let told: Option<u64> = pool.get().await?.hget(GoogleKeys::new(subject).sequences(), &told_as).await?;
+        if !highwater.accepts(&mark, sequence) || told.is_some_and(|told| sequence < told) {
             return Err(StoreError::WentBack);
         }
         Ok(Self {
@@ -148,6 +160,7 @@ impl Ledger {
             sequence,
             highwater,
             mark,
+            told_as,
         })
     }
 
@@ -156,6 +169,7 @@ impl Ledger {
         if steps.is_empty() {
             return Ok(());
         }
+        let nonce = random_text(6).map_err(|e| StoreError::Unreadable("a nonce", e.to_string()))?;
         let keys = &self.keys;
         let answer: Vec<i64> = redis::Script::new(include_str!("settle.lua"))
             .key(keys.fence(&self.subject))
@@ -171,12 +185,15 @@ impl Ledger {
             .key(keys.readings(sync))
             .key(keys.run_counts())
             .key(keys.dead())
+            .key(keys.nonce(&self.subject))
+            .key(keys.decisions(&self.subject))
             .arg(&self.token)
             .arg(self.sequence)
             .arg(encode("steps", &steps)?)
             .arg(now_ms())
             .arg(JOURNAL_LENGTH)
             .arg(DEAD_LENGTH)
+            .arg(nonce)
             .invoke_async(&mut self.pool.get().await?)
             .await?;
         match answer.first() {
@@ -185,9 +202,22 @@ impl Ledger {
             Some(sequence) => {
                 self.sequence = u64::try_from(*sequence).unwrap_or(0);
                 self.highwater.note(&self.mark, self.sequence);
+                // An intent is told to the Google account's slot too: on a Cluster another shard, which does not go back
+                // together with this one.
+                if steps.iter().any(|s| matches!(s.intent, Some(Some(_)))) {
+                    self.tell().await?;
+                }
                 Ok(())
             }
         }
+    }
+}
+
+impl Ledger {
+    async fn tell(&self) -> Result<(), StoreError> {
+        let key = GoogleKeys::new(&self.subject).sequences();
+        let _: () = self.pool.get().await?.hset(key, &self.told_as, self.sequence).await?;
+        Ok(())
     }
 }
 

@@ -36,6 +36,8 @@ pub enum LocalError {
 pub struct LocalRedis {
     /// Its address.
     pub address: String,
+    dir: PathBuf,
+    socket: PathBuf,
     server: Option<Server>,
 }
 
@@ -61,20 +63,27 @@ impl LocalRedis {
         // The lock dies with its owner, also when that is killed.
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Self { address, server: None }),
+            Err(TryLockError::WouldBlock) => return Ok(Self { address, dir, socket, server: None }),
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
         check_version().await?;
         stop_orphan(&address, &socket).await;
         let child = launch(&dir, &socket)?;
-        let mut server = Server { _lock: lock, dir, socket, child };
+        let mut server = Server { _lock: lock, dir: dir.clone(), socket: socket.clone(), child };
         server.wait_until_ready(&address).await?;
-        Ok(Self { address, server: Some(server) })
+        Ok(Self { address, dir, socket, server: Some(server) })
     }
 
-    /// Restarts it whenever it dies, until `stop`; then stops it in order. Returns at once when another process runs it.
+    /// Restarts it whenever it dies, until `stop`; then stops it in order. One that another process runs (a command, say) is
+    /// taken over when that process ends.
     pub async fn supervise(self, stop: CancellationToken) {
-        let Some(mut server) = self.server else { return };
+        let mut server = match self.server {
+            Some(server) => server,
+            None => match take_over(&self.dir, &self.socket, &self.address, &stop).await {
+                Some(server) => server,
+                None => return,
+            },
+        };
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -113,6 +122,28 @@ impl Server {
         if tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await.is_err() {
             tracing::warn!("the private redis-server does not stop; killing it");
             self.child.kill().await.ok();
+        }
+    }
+}
+
+/// Waits until the process that runs the server has ended, then runs it.
+async fn take_over(dir: &Path, socket: &Path, address: &str, stop: &CancellationToken) -> Option<Server> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+        }
+        let Ok(lock) = File::create(dir.join("lock")) else { continue };
+        if lock.try_lock().is_err() {
+            continue;
+        }
+        stop_orphan(address, socket).await;
+        match launch(dir, socket) {
+            Ok(child) => {
+                tracing::info!("the private redis-server is run by this process now");
+                return Some(Server { _lock: lock, dir: dir.to_owned(), socket: socket.to_owned(), child });
+            }
+            Err(error) => tracing::error!(%error, "the private redis-server does not start"),
         }
     }
 }

@@ -28,6 +28,8 @@ pub struct Registry {
     pub declared: Declared,
     /// Sync name → stable id, used in keys and links.
     pub sync_ids: BTreeMap<String, String>,
+    /// Sync id → epoch in which it was declared; a later epoch is made up for by a reconcile.
+    pub sync_epochs: BTreeMap<String, u64>,
     /// Google account name → connection.
     pub google: BTreeMap<String, GoogleConnection>,
     /// CRM account → sealed OAuth tokens.
@@ -93,6 +95,8 @@ pub struct RegistryStore {
     pool: Pool,
     sealer: Arc<Sealer>,
     file: SnapshotFile,
+    /// One change at a time in this process; against other processes the revision decides.
+    changing: Arc<tokio::sync::Mutex<()>>,
 }
 
 const SWAP: &str = "
@@ -104,7 +108,7 @@ return 1";
 impl RegistryStore {
     /// Over this pool and snapshot file.
     pub fn new(pool: Pool, sealer: Arc<Sealer>, file: SnapshotFile) -> Self {
-        Self { pool, sealer, file }
+        Self { pool, sealer, file, changing: Arc::default() }
     }
 
     /// The key that opens what is sealed inside.
@@ -131,6 +135,7 @@ impl RegistryStore {
         installation: &str,
         mut change: impl FnMut(&mut Registry) -> bool,
     ) -> Result<Registry, RegistryError> {
+        let _alone = self.changing.lock().await;
         loop {
             let mut registry = self.load().await?;
             let before = registry.revision;

@@ -115,6 +115,17 @@ impl Runs {
         Ok(())
     }
 
+    /// The epoch whose beginning was made up for.
+    pub async fn epoch(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "epoch").await?)
+    }
+
+    /// Notes it.
+    pub async fn set_epoch(&self, epoch: u64) -> Result<(), StoreError> {
+        let _: () = self.pool.get().await?.hset(self.keys.sync(&self.sync), "epoch", epoch).await?;
+        Ok(())
+    }
+
     /// What is wanted, if anything.
     pub async fn wanted(&self) -> Result<Option<String>, StoreError> {
         Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "wanted").await?)
@@ -167,19 +178,11 @@ impl Runs {
         Ok(NAMES.iter().zip(held).filter_map(|(n, v)| Some(((*n).to_owned(), v?))).collect())
     }
 
-    /// Begins a run in this epoch of Redis: it is no longer wanted.
-    pub async fn begin(&self, run: &Run, epoch: u64) -> Result<(), StoreError> {
+    /// Begins a run: it is no longer wanted.
+    pub async fn begin(&self, run: &Run) -> Result<(), StoreError> {
         self.save(run).await?;
-        let mut connection = self.pool.get().await?;
-        let key = self.keys.sync(&self.sync);
-        let _: () = connection.hset(&key, "epoch", epoch).await?;
-        let _: () = connection.hdel(&key, "wanted").await?;
+        let _: () = self.pool.get().await?.hdel(self.keys.sync(&self.sync), "wanted").await?;
         Ok(())
-    }
-
-    /// The epoch in which the last run began, as far as this Redis knows.
-    pub async fn epoch(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "epoch").await?)
     }
 
     /// Writes where the run is.

@@ -1,11 +1,16 @@
 -- Writes what became of some contacts of one sync: links, intents, journal, questions, dead letters and clean marks, all or nothing,
 -- and only for the worker that holds the Google account now.
--- KEYS 1 fence, 2 sequence, 3 links, 4 owners, 5 intents, 6 needs, 7 journal, 8 marks, 9 due, 10 bulk, 11 readings, 12 run-counts, 13 dead
--- ARGV 1 fencing token, 2 expected sequence, 3 steps as JSON, 4 now (ms), 5 journal length, 6 dead-letter length
+-- KEYS 1 fence, 2 sequence, 3 links, 4 owners, 5 intents, 6 needs, 7 journal, 8 marks, 9 due, 10 bulk, 11 readings, 12 run-counts, 13 dead,
+-- 14 nonce of the last step, 15 decisions
+-- ARGV 1 fencing token, 2 expected sequence, 3 steps as JSON, 4 now (ms), 5 journal length, 6 dead-letter length, 7 nonce of this step
 -- Returns {new sequence}, {-1} when another worker holds the account, {-2, sequence} when Redis is not where this worker left it.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1 } end
 local sequence = tonumber(redis.call('GET', KEYS[2]) or '0')
-if sequence ~= tonumber(ARGV[2]) then return { -2, sequence } end
+if sequence ~= tonumber(ARGV[2]) then
+  -- The same step sent twice, because its first answer was lost on the way: it is done.
+  if sequence == tonumber(ARGV[2]) + 1 and redis.call('GET', KEYS[14]) == ARGV[7] then return { sequence } end
+  return { -2, sequence }
+end
 
 -- cjson reads null as a value of its own; in a step it means "leave as it is", false means "remove".
 local function given(value) return value ~= nil and value ~= cjson.null end
@@ -22,6 +27,8 @@ end
 for _, s in ipairs(cjson.decode(ARGV[3])) do
   local contact = s.contact
   put(KEYS[3], contact, s.link)
+  -- What a person decided is done with once there is a link.
+  if given(s.link) and s.link then redis.call('HDEL', KEYS[15], contact) end
   if given(s.own) then redis.call('HSET', KEYS[4], s.own, contact) end
   if given(s.disown) and redis.call('HGET', KEYS[4], s.disown) == contact then redis.call('HDEL', KEYS[4], s.disown) end
   put(KEYS[5], contact, s.intent)
@@ -55,4 +62,5 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
     redis.call('HINCRBY', KEYS[12], m.run .. ':again', 1)
   end
 end
+redis.call('SET', KEYS[14], ARGV[7])
 return { redis.call('INCR', KEYS[2]) }

@@ -1,6 +1,9 @@
 //! The sealed copy of the registry in the data directory, for the day on which Redis is lost or goes back in time.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -65,8 +68,9 @@ impl SnapshotFile {
 /// Replaces a file so that a power cut leaves the old or the new one; readable by the owner only.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
-    // Two processes (the service and the command line) may write at once: each has its own new file.
-    let new = path.with_extension(format!("new-{}", std::process::id()));
+    // Two processes (the service and the command line) or two tasks may write at once: each has its own new file.
+    static WRITES: AtomicU64 = AtomicU64::new(0);
+    let new = path.with_extension(format!("new-{}-{}", std::process::id(), WRITES.fetch_add(1, Ordering::Relaxed)));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

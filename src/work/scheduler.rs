@@ -109,7 +109,7 @@ impl Workers {
     async fn halted(&self, subject: &str, name: &str, halt: &Halt) {
         if matches!(halt, Halt::Store(StoreError::WentBack)) {
             tracing::error!("Redis went back in time; beginning anew from Google's stamps");
-            if let Err(error) = self.tools.guard.went_back().await {
+            if let Err(error) = self.tools.guard.went_back(self.tools.now().installation.epoch).await {
                 tracing::error!(%error, "the new epoch could not be begun");
             }
         } else {

@@ -77,7 +77,8 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
             Some(ledger) => ledger,
             None => {
                 let (pool, highwater) = (&tools.pool, tools.highwater.clone());
-                Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token).await?
+                Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token, current.installation.epoch)
+                    .await?
             }
         };
         batch::work_off(account, &sync, &mut ledger, due).await?;
