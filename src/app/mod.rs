@@ -165,7 +165,6 @@ impl Parts {
         };
         let keeper = keeper::Keeper {
             settings: settings.clone(),
-            pool: foundation.pool,
             registry: foundation.registry,
             guard,
             door: door.clone(),
