@@ -40,7 +40,8 @@ impl Pace {
             coalesce: self.real(default.coalesce, 100),
             coalesce_max: self.real(default.coalesce_max, 500),
             propagation: visible * 3,
-            // A create whose answer was lost is looked for two of these later.
+            // A create whose answer was lost is looked for when the lease and a timeout are over.
+            lease: self.real(Duration::from_secs(30), 8_000),
             google_timeout: self.real(Duration::from_secs(10), 3_000),
             retry_base: self.real(default.retry_base, 200),
             retry_max: self.real(Duration::from_secs(60), 5_000),
