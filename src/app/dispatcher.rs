@@ -9,7 +9,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Settings,
     contact::AccountKey,
-    queue::{dispatch::dispatch, door::Door, retention::trim},
+    queue::{
+        dispatch::dispatch,
+        door::Door,
+        retention::{backlog, trim},
+    },
     store::{StoreError, current::Current, keys::CrmKeys, pool::Pool},
     work::Bell,
 };
@@ -70,7 +74,12 @@ impl Dispatcher {
     async fn trim(&self) {
         let accounts: Vec<AccountKey> = self.current.borrow().accounts.keys().cloned().collect();
         for account in accounts {
-            if let Err(error) = trim(&self.pool, &CrmKeys::new(&account), &self.settings.tune).await {
+            let keys = CrmKeys::new(&account);
+            match backlog(&self.pool, &keys).await {
+                Ok((_, waiting)) => self.door.set_full(&account, waiting >= self.settings.tune.stream_max),
+                Err(error) => tracing::warn!(%error, "a stream could not be measured"),
+            }
+            if let Err(error) = trim(&self.pool, &keys, &self.settings.tune).await {
                 tracing::warn!(%error, "a stream could not be trimmed");
                 return;
             }

@@ -8,17 +8,22 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Settings,
     queue::door::Door,
-    store::{current::Current, installation::Guard, keys::CrmKeys, pool::Pool, registry::RegistryStore, runs::Runs},
+    store::{
+        current::Current,
+        installation::{Found, Guard},
+        registry::RegistryStore,
+    },
 };
 
 /// Looks with every sweep, until stopped.
 pub struct Keeper {
     pub(super) settings: Arc<Settings>,
-    pub(super) pool: Pool,
     pub(super) registry: RegistryStore,
     pub(super) guard: Arc<Guard>,
     pub(super) door: Arc<Door>,
     pub(super) current: watch::Sender<Arc<Current>>,
+    /// What the check at the start found.
+    pub(super) found: Found,
 }
 
 impl Keeper {
@@ -27,6 +32,7 @@ impl Keeper {
         let mut sweep = tokio::time::interval(self.settings.tune.sweep);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut trouble = String::new();
+        say(&self.found);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -64,22 +70,18 @@ impl Keeper {
             self.current.send_replace(Arc::new(current));
             tracing::info!(revision, epoch = installation.epoch, "configuration loaded");
         }
-        self.make_up().await
-    }
-
-    /// Whatever Redis lost is found again by a reconcile: of every sync that was declared before this epoch began and has not
-    /// had one asked for since. Whoever noticed the loss, this sees it from what is stored.
-    async fn make_up(&self) -> Result<(), String> {
-        let current = self.current.borrow().clone();
-        let epoch = current.installation.epoch;
-        for sync in current.syncs.iter().filter(|s| s.epoch < epoch) {
-            let runs = Runs::new(self.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-            if runs.epoch().await.map_err(|e| e.to_string())?.is_none_or(|done| done < epoch) {
-                tracing::error!(sync = %sync.spec.name, epoch, "Redis was lost or went back; everything is compared anew");
-                runs.want("redis").await.map_err(|e| e.to_string())?;
-                runs.set_epoch(epoch).await.map_err(|e| e.to_string())?;
-            }
-        }
+        say(&found);
         Ok(())
     }
+}
+
+/// The reconcile that finds again what was lost is begun by the reconciler, who sees the new epoch.
+fn say(found: &Found) {
+    let what = match found {
+        Found::Emptied(_) => "Redis was emptied",
+        Found::WentBack(_) => "Redis went back in time",
+        Found::Same(_) | Found::New(_) => return,
+    };
+    let epoch = found.installation().epoch;
+    tracing::error!(epoch, "{what}; every Google account is listed anew before anything is created");
 }

@@ -165,11 +165,11 @@ impl Parts {
         };
         let keeper = keeper::Keeper {
             settings: settings.clone(),
-            pool: foundation.pool,
             registry: foundation.registry,
             guard,
             door: door.clone(),
             current: sender,
+            found: foundation.found,
         };
         let password = credentials.password.clone();
         Ok(Self { settings, doors, keeper, door, current, tools, health, password })

@@ -24,8 +24,9 @@ use crate::{
 
 use super::{AccessFailure, Tools};
 
-/// The longest a worker sits and waits for the budget; beyond it the account is let go and taken again later.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest a worker sits and waits for the budget; beyond it the account is let go and taken again later, so that
+/// accounts that must wait do not keep the workers from others.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why work on the account stops here.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    contact::AccountKey,
     google::{
         failure::{Class, Failure},
         people::ListCursor,
@@ -139,8 +140,16 @@ pub fn region(account: &Account) -> String {
 /// What a person can be found by: hashed identifiers and our unreleased stamps.
 pub fn marks(person: &Person, region: &str) -> Vec<String> {
     let identifiers = identifiers_of_person(person, region).into_iter().map(|i| i.to_string());
-    let stamps = stamp::stamps_of(person).into_iter().filter(|s| !s.released);
-    identifiers.chain(stamps.map(|s| stamp::stamp_mark(&s.account, &s.contact))).collect()
+    let stamps = stamp::stamps_of(person).into_iter().map(|s| match s.released {
+        false => stamp::stamp_mark(&s.account, &s.contact),
+        true => released_mark(&s.account, &s.contact),
+    });
+    identifiers.chain(stamps).collect()
+}
+
+/// The mark of a released stamp: the person was let go, and is recognised when the contact comes back.
+pub fn released_mark(account: &AccountKey, contact: &str) -> String {
+    format!("r{}", stamp::stamp_mark(account, contact))
 }
 
 /// Notes persons as they are after a write or a direct read.

@@ -415,6 +415,14 @@ fn is_yes(value: &bool) -> bool {
     *value
 }
 
+impl Sync {
+    /// What, besides the contact, decides on how it looks in Google: policy and label. When it changes, every contact is
+    /// looked at again.
+    pub fn rule(&self) -> String {
+        format!("{:?}/{}", self.policy, self.label.trim().to_lowercase())
+    }
+}
+
 impl Crm {
     /// What keys and stamps call this CRM; never the configured name, which may change.
     pub fn vendor(&self) -> &str {

@@ -24,11 +24,21 @@ pub struct Link {
     pub op: String,
     /// The syncs that hold it: sync id → resource name of its label.
     pub holders: BTreeMap<String, String>,
+    /// Sync id → policy and label under which it last looked at the contact.
+    #[serde(default)]
+    pub rules: BTreeMap<String, String>,
     /// Whether it is still followed.
     pub state: LinkState,
     /// `updateTime` of the CONTACT source after our last write, as Google gives it.
     #[serde(default)]
     pub update_time: Option<String>,
+}
+
+impl Link {
+    /// Whether this sync last looked at the contact under this rule ([`crate::config::declared::Sync::rule`]).
+    pub fn follows(&self, sync: &str, rule: &str) -> bool {
+        self.rules.get(sync).is_some_and(|held| held == rule)
+    }
 }
 
 /// Whether a link is still followed.

@@ -37,6 +37,7 @@ mod tests {
 
     fn link(state: LinkState, version: i64) -> Link {
         Link {
+            rules: Default::default(),
             resource: "people/c1".into(),
             version: Some(Timestamp::from_second(version).unwrap()),
             digest: "d".into(),

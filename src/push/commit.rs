@@ -6,6 +6,7 @@ use crate::{
         failure::{Class, Failure},
         person::{Field, Person},
     },
+    plan::link::LinkState,
     queue::dead::{self, DeadLetter},
     store::{
         StoreError,
@@ -46,6 +47,7 @@ impl Context<'_> {
             step.intent = Some(None);
         }
         step.link = Some(match (&task.link, after) {
+            (Some(link), _) if link.state == LinkState::DeletedInCrm => Some(encode("a link", link)?),
             (Some(link), Some(after)) => {
                 let mut link = link.clone();
                 link.resource.clone_from(&after.resource_name);
@@ -66,7 +68,10 @@ impl Context<'_> {
         match failure.class() {
             Class::Validation => self.dead(task, "rejected_by_google", failure),
             // Somebody else wrote meanwhile: read and merge again, at once at first.
-            Class::Etag | Class::Gone => Ok(self.again(&task.contact, &task.mark, "changed_meanwhile")),
+            Class::Etag | Class::Gone if task.mark.tries < self.tools.settings.tune.retry_attempts => {
+                Ok(self.again(&task.contact, &task.mark, "changed_meanwhile"))
+            }
+            Class::Etag | Class::Gone => self.dead(task, "google_keeps_failing", failure),
             _ => self.retry(task, failure),
         }
     }

@@ -68,7 +68,7 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
         Ok(after) => finished(account, context, &[(task, after)]).await,
         Err(failure) if failure.certainly_not_executed(Call::Create) => {
             context.settle(&[withdrawn(task)]).await?;
-            give_way(context, task, failure).await
+            give_way(account, context, task, failure).await
         }
         Err(failure) => {
             context.settle(&[uncertain(account, task)]).await?;
@@ -94,15 +94,17 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, tasks: &[Task])
         }
         Err(failure) => {
             // One of them made Google refuse the whole: each goes alone once it is known that none was made.
-            let alone = failure.class() == Class::Validation;
+            let invalid = failure.class() == Class::Validation;
             let mut steps = Vec::with_capacity(tasks.len());
             for (task, intent) in tasks.iter().zip(intents) {
                 let mut step = uncertain(account, task);
+                // One that fails a second time goes alone too, so that the one at fault is found.
+                let alone = invalid || task.mark.tries > 0;
                 step.intent = Some(Some(encode("an intent", &Intent { alone, ..intent })?));
                 steps.push(step);
             }
             context.settle(&steps).await?;
-            return if alone { Ok(()) } else { Err(Halt::Failure(failure)) };
+            return if invalid { Ok(()) } else { Err(Halt::Failure(failure)) };
         }
     };
     // Google promises no order: what was made is recognised by its stamp.
@@ -117,7 +119,14 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, tasks: &[Task])
     for task in tasks {
         match made.remove(&task.contact) {
             Some(after) => done.push((task, after)),
-            None => steps.push(uncertain(account, task)),
+            None => {
+                let mut step = uncertain(account, task);
+                if let Some(intent) = intents.iter().find(|i| task.link.as_ref().is_some_and(|l| l.op == i.op)) {
+                    let alone = task.mark.tries > 0;
+                    step.intent = Some(Some(encode("an intent", &Intent { alone, ..intent.clone() })?));
+                }
+                steps.push(step);
+            }
         }
     }
     context.settle(&steps).await?;
@@ -146,6 +155,7 @@ fn uncertain(account: &Account, task: &Task) -> Step {
     step.due =
         Some(now_ms() + i64::try_from((account.lease.remaining() + tune.google_timeout).as_millis()).unwrap_or(0));
     step.why = Some("uncertain_create");
+    step.tries = Some(task.mark.tries + 1);
     step
 }
 

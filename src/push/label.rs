@@ -42,6 +42,18 @@ pub async fn ensure(account: &mut Account, name: &str, fresh: bool) -> Result<St
     Ok(resource)
 }
 
+/// Forgets which labels there are: they are looked for before the next write.
+pub async fn forget(account: &Account) -> Result<(), StoreError> {
+    let key = GoogleKeys::new(account.subject()).state();
+    let mut connection = account.tools.pool.get().await?;
+    let fields: Vec<String> = connection.hkeys(&key).await?;
+    let labels: Vec<String> = fields.into_iter().filter(|f| f.starts_with("label:")).collect();
+    if !labels.is_empty() {
+        let _: () = connection.hdel(key, labels).await?;
+    }
+    Ok(())
+}
+
 /// Google compares label names without regard to case and outer blanks; accounts from before 2021 may hold several of one
 /// name: the one with the most contacts is meant.
 async fn find(account: &mut Account, name: &str) -> Result<Option<String>, Halt> {

@@ -1,10 +1,13 @@
 //! One thing to do in Google, with what to write down once it is done.
 
 use crate::{
-    google::person::Person,
+    google::person::{Field, Person},
     plan::{change::Change, link::Link},
     store::ledger::Mark,
 };
+
+/// Why a contact is tried again after Google refused it: its label was looked for first.
+pub const LABEL_LOOKED_FOR: &str = "label_looked_for";
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -62,6 +65,16 @@ impl Task {
 
     /// Whether it must go alone: in a batch it has made others fail before.
     pub fn alone(&self) -> bool {
-        self.mark.why.as_deref() == Some("alone")
+        matches!(self.mark.why.as_deref(), Some("alone" | LABEL_LOOKED_FOR))
+    }
+
+    /// Whether it gives a label that has not been looked for since it first failed.
+    pub fn may_lack_its_label(&self) -> bool {
+        let labels = match &self.deed {
+            Deed::Create { .. } => true,
+            Deed::Update { change, .. } => change.mask.contains(&Field::Memberships),
+            Deed::Trash { .. } => false,
+        };
+        labels && self.mark.why.as_deref() != Some(LABEL_LOOKED_FOR)
     }
 }

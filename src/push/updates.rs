@@ -10,10 +10,9 @@ use crate::{
         failure::{Class, Failure},
         person::{Field, Person},
     },
-    store::ledger::Step,
 };
 
-use super::{Context, Deed, Task};
+use super::{Context, Deed, Task, label, task::LABEL_LOOKED_FOR};
 
 /// Changes contacts: batches of one mask where there are enough, singles for the rest.
 pub async fn update(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<(), Halt> {
@@ -54,7 +53,7 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
     let result = account.tools.people.update(&token, &change.person, &mask).await;
     match account.heard(Call::Update, &token, result).await {
         Ok(after) => finished(account, context, &[(task, after)]).await,
-        Err(failure) => give_way(context, task, failure).await,
+        Err(failure) => give_way(account, context, task, failure).await,
     }
 }
 
@@ -83,33 +82,34 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, mask: &[Field],
 }
 
 /// Nothing is known of any contact of a batch that failed, but an update may be repeated: those that Google names are dealt
-/// with, the others are looked at again. When it names none, each goes alone.
+/// with, the others are looked at again. A contact that fails a second time goes alone from then on, so that the one at
+/// fault is found, and counted.
 async fn batch_failed(context: &mut Context<'_>, tasks: &[Task], failure: Failure) -> Result<(), Halt> {
     let named = match &failure {
         Failure::Invalid { per_contact, .. } => per_contact.clone(),
-        Failure::EtagStale => BTreeMap::new(),
-        _ => return Err(Halt::Failure(failure)),
+        _ => BTreeMap::new(),
     };
+    let of_contacts = matches!(failure.class(), Class::Validation | Class::Etag | Class::Gone);
+    let answered = matches!(failure, Failure::Server { .. } | Failure::Lost);
+    if !of_contacts && !answered {
+        return Err(Halt::Failure(failure));
+    }
     let mut steps = Vec::new();
     for task in tasks {
-        let step = match named.get(task.resource()) {
+        steps.push(match named.get(task.resource()) {
             Some(why) => {
                 let per_contact = BTreeMap::from([(task.resource().to_owned(), why.clone())]);
                 let own = Failure::Invalid { message: why.clone(), fields: Vec::new(), per_contact };
                 context.failed(task, &own)?
             }
             None => {
-                let mut step = Step::of(&task.contact);
-                step.generation = Some(task.mark.generation);
-                step.due = Some(crate::store::now_ms());
-                step.why =
-                    Some(if named.is_empty() && failure.class() == Class::Validation { "alone" } else { "again" });
-                step
+                let alone = task.mark.tries > 0 || (named.is_empty() && failure.class() == Class::Validation);
+                context.again(&task.contact, &task.mark, if alone { "alone" } else { "again" })
             }
-        };
-        steps.push(step);
+        });
     }
-    Ok(context.settle(&steps).await?)
+    context.settle(&steps).await?;
+    if answered { Err(Halt::Failure(failure)) } else { Ok(()) }
 }
 
 /// Moves contacts to the trash. Only those that we created come here; 404 means that it is done.
@@ -122,7 +122,7 @@ pub async fn trash(account: &mut Account, context: &mut Context<'_>, tasks: Vec<
                 context.settle(&[context.done(&task, None)?]).await?;
                 note(account, &[(task.resource().to_owned(), None)]).await?;
             }
-            Err(failure) => give_way(context, &task, failure).await?,
+            Err(failure) => give_way(account, context, &task, failure).await?,
         }
     }
     Ok(())
@@ -136,8 +136,20 @@ async fn finished(account: &Account, context: &mut Context<'_>, done: &[(&Task, 
 }
 
 /// A failure of a single call: the contact's own, or one that stops the slice.
-pub(super) async fn give_way(context: &mut Context<'_>, task: &Task, failure: Failure) -> Result<(), Halt> {
+pub(super) async fn give_way(
+    account: &Account,
+    context: &mut Context<'_>,
+    task: &Task,
+    failure: Failure,
+) -> Result<(), Halt> {
     match failure.class() {
+        // The label may have been deleted in Google since it was last seen: it is looked for once before the contact is blamed.
+        Class::Validation if task.may_lack_its_label() => {
+            label::forget(account).await?;
+            let mut step = context.again(&task.contact, &task.mark, LABEL_LOOKED_FOR);
+            step.due = Some(crate::store::now_ms());
+            Ok(context.settle(&[step]).await?)
+        }
         Class::Validation | Class::Etag | Class::Gone => Ok(context.settle(&[context.failed(task, &failure)?]).await?),
         // A 500 may be this contact's alone: it steps back, and the slice goes on with others later.
         Class::Transient if matches!(failure, Failure::Server { .. } | Failure::Lost) => {

@@ -43,7 +43,8 @@ for _, from in ipairs({ '0', '>' }) do
     end
     local contact = fields.contact
     if contact then
-      if ARGV[5] == '1' then
+      -- Without a live sync nobody would ever fold them.
+      if ARGV[5] == '1' and #KEYS > 3 then
         local held = redis.call('HGET', KEYS[3], contact)
         local list = held and cjson.decode(held) or {}
         list[#list + 1] = { says = fields.says, at = tonumber(fields.at) or 0, body = fields.body }

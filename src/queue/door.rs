@@ -31,6 +31,7 @@ pub struct Door {
     connection: Mutex<Option<Shared>>,
     open: AtomicBool,
     rung: std::sync::Mutex<BTreeSet<AccountKey>>,
+    full: std::sync::Mutex<BTreeSet<AccountKey>>,
     bell: Notify,
 }
 
@@ -42,6 +43,7 @@ impl Door {
             connection: Mutex::new(None),
             open: AtomicBool::new(false),
             rung: std::sync::Mutex::default(),
+            full: std::sync::Mutex::default(),
             bell: Notify::new(),
         }
     }
@@ -60,6 +62,9 @@ impl Door {
     pub async fn append(&self, events: &[Event]) -> Result<(), Refused> {
         if !self.is_open() {
             return Err(Refused("not_ready"));
+        }
+        if events.iter().any(|e| self.is_full(&e.account)) {
+            return Err(Refused("full"));
         }
         // A delivery is of one CRM account, almost always; on a Cluster each account is a slot of its own.
         let mut by_account: BTreeMap<&AccountKey, Pipeline> = BTreeMap::new();
@@ -93,6 +98,22 @@ impl Door {
                 Err(Refused("redis"))
             }
         }
+    }
+
+    /// Says whether a CRM account's stream holds as many events that nobody has taken as it may.
+    pub fn set_full(&self, account: &AccountKey, full: bool) {
+        let mut held = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        if full {
+            if held.insert(account.clone()) {
+                tracing::error!(%account, "too many events wait; further ones are refused with 429");
+            }
+        } else {
+            held.remove(account);
+        }
+    }
+
+    fn is_full(&self, account: &AccountKey) -> bool {
+        self.full.lock().unwrap_or_else(PoisonError::into_inner).contains(account)
     }
 
     /// Waits until something was appended; answers for which CRM accounts since the last time.

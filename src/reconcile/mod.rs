@@ -94,7 +94,7 @@ impl Reconciler {
                 Some(why) => {
                     let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
                     let run = Run::begin(id, &why, RunState::Counting);
-                    runs.begin(&run).await?;
+                    runs.begin(&run, self.tools.now().installation.epoch).await?;
                     tracing::info!(sync = %sync.spec.name, run = %run.id, %why, "reconcile begins");
                     run
                 }
@@ -113,6 +113,12 @@ impl Reconciler {
     async fn due(&self, sync: &SyncSpec, runs: &Runs) -> Result<Option<String>, StoreError> {
         if let Some(why) = runs.wanted().await? {
             return Ok(Some(why));
+        }
+        // Whatever Redis lost is found again by a run of every sync. Asked of the state rather than told by whoever finds the
+        // loss: that may be a worker or another process, or one that is killed before it can tell.
+        let epoch = self.tools.now().installation.epoch;
+        if sync.epoch < epoch && !sync.account.is_limited() && runs.epoch().await? != Some(epoch) {
+            return Ok(Some("redis".to_owned()));
         }
         let Every::Interval(interval) = sync.spec.every else { return Ok(None) };
         if sync.account.is_limited() || runs.paused().await?.is_some() {

@@ -100,6 +100,8 @@ pub async fn preview(tools: &Arc<Tools>, sync: &Arc<SyncSpec>) -> Result<Plan, P
                     plan.adopt += 1
                 }
                 Found::Ladder(..) | Found::CountFirst => plan.needs_you += 1,
+                // Read again when its turn comes; most likely one that is there.
+                Found::Unknown => plan.adopt += 1,
             }
         }
     }
@@ -146,9 +148,9 @@ async fn read(tools: &Tools, sync: &SyncSpec, plan: &mut Plan) -> Result<Vec<Con
             match differs(sync, &contact, link.as_ref()) {
                 Differs::No => plan.unchanged += 1,
                 Differs::Outside => plan.outside += 1,
-                Differs::Yes if live && crate::plan::filter::passes(&sync.spec, &contact).is_err() => plan.remove += 1,
+                Differs::ReadFirst if live => plan.remove += 1,
                 Differs::Yes if live => plan.update += 1,
-                Differs::Yes => unlinked.push(contact),
+                Differs::Yes | Differs::ReadFirst => unlinked.push(contact),
             }
         }
         match page.next {

@@ -172,6 +172,8 @@ impl<'a> Walk<'a> {
                 Differs::No => run.unchanged += 1,
                 Differs::Outside => run.outside += 1,
                 Differs::Yes => marked.push((contact.id.clone(), Some(encode("a reading", contact)?))),
+                // A page alone, whose index lags, neither takes a contact out nor brings one back: it is read itself.
+                Differs::ReadFirst => marked.push((contact.id.clone(), None)),
             }
         }
         Ok(marked)
@@ -200,7 +202,8 @@ impl<'a> Walk<'a> {
     /// Does not read far ahead of what is written.
     async fn hold_back(&self, run: &Run, lease: &mut Lease) -> Result<(), Interrupted> {
         let most = i64::try_from(self.tools.settings.tune.backlog_max).unwrap_or(i64::MAX);
-        while !self.stop.is_cancelled() && self.left(run).await? > most {
+        let declared = || self.tools.now().sync_with_id(&self.sync.id).is_some();
+        while !self.stop.is_cancelled() && declared() && self.left(run).await? > most {
             lease.ensure(LOOK * 4).await?;
             tokio::time::sleep(LOOK).await;
         }
@@ -210,6 +213,11 @@ impl<'a> Walk<'a> {
     async fn wait(&self, run: &Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
         while self.left(run).await? > 0 {
             if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            if self.tools.now().sync_with_id(&self.sync.id).is_none() {
+                let said = "the sync was removed while it ran".to_owned();
+                self.runs.finish(run.clone(), RunState::Failed, Some(said)).await?;
                 return Ok(());
             }
             lease.ensure(LOOK * 4).await?;
@@ -239,17 +247,21 @@ pub(super) enum Differs {
     No,
     Outside,
     Yes,
+    ReadFirst,
 }
 
 /// Whether a worker must look at a contact.
 pub(super) fn differs(sync: &SyncSpec, contact: &Contact, link: Option<&Link>) -> Differs {
     let held = link.is_some_and(|l| l.state == LinkState::Live && l.holders.contains_key(&sync.id));
-    if passes(&sync.spec, contact).is_err() {
-        return if held { Differs::Yes } else { Differs::Outside };
-    }
     let digest = desired(contact, &sync.account.region).digest();
-    match triage(link, &digest, contact.version, &sync.id) {
+    let triage = triage(link, &digest, contact.version, &sync.id);
+    if triage != Triage::Older && passes(&sync.spec, contact).is_err() {
+        return if held { Differs::ReadFirst } else { Differs::Outside };
+    }
+    match triage {
+        Triage::Look if link.is_some_and(|l| l.state == LinkState::DeletedInCrm) => Differs::ReadFirst,
         Triage::Look => Differs::Yes,
+        Triage::Unchanged if link.is_some_and(|l| !l.follows(&sync.id, &sync.spec.rule())) => Differs::Yes,
         Triage::Unchanged | Triage::Older | Triage::Refused => Differs::No,
     }
 }

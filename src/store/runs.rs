@@ -93,6 +93,15 @@ impl Run {
     }
 }
 
+/// Which dirty contacts of a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// From events.
+    Live,
+    /// From reconciles; they wait behind live ones.
+    Bulk,
+}
+
 /// Runs and state of one sync.
 #[derive(Clone)]
 pub struct Runs {
@@ -112,17 +121,6 @@ impl Runs {
     /// Asks for a run; one that is going on is joined by the caller instead.
     pub async fn want(&self, why: &str) -> Result<(), StoreError> {
         let _: () = self.pool.get().await?.hset(self.keys.sync(&self.sync), "wanted", why).await?;
-        Ok(())
-    }
-
-    /// The epoch whose beginning was made up for.
-    pub async fn epoch(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "epoch").await?)
-    }
-
-    /// Notes it.
-    pub async fn set_epoch(&self, epoch: u64) -> Result<(), StoreError> {
-        let _: () = self.pool.get().await?.hset(self.keys.sync(&self.sync), "epoch", epoch).await?;
         Ok(())
     }
 
@@ -178,11 +176,19 @@ impl Runs {
         Ok(NAMES.iter().zip(held).filter_map(|(n, v)| Some(((*n).to_owned(), v?))).collect())
     }
 
-    /// Begins a run: it is no longer wanted.
-    pub async fn begin(&self, run: &Run) -> Result<(), StoreError> {
+    /// Begins a run in this epoch of Redis: it is no longer wanted.
+    pub async fn begin(&self, run: &Run, epoch: u64) -> Result<(), StoreError> {
         self.save(run).await?;
-        let _: () = self.pool.get().await?.hdel(self.keys.sync(&self.sync), "wanted").await?;
+        let mut connection = self.pool.get().await?;
+        let key = self.keys.sync(&self.sync);
+        let _: () = connection.hset(&key, "epoch", epoch).await?;
+        let _: () = connection.hdel(&key, "wanted").await?;
         Ok(())
+    }
+
+    /// The epoch in which the last run began, as far as this Redis knows.
+    pub async fn epoch(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "epoch").await?)
     }
 
     /// Writes where the run is.
@@ -224,19 +230,20 @@ impl Runs {
         Ok((live, bulk))
     }
 
-    /// Dirty contacts that are due, live ones first: `(contact, mark)`.
-    pub async fn due(&self, now: i64, most: usize) -> Result<Vec<(String, super::ledger::Mark)>, StoreError> {
+    /// Dirty contacts of a lane that are due: `(contact, mark)`.
+    pub async fn due(
+        &self,
+        lane: Lane,
+        now: i64,
+        most: usize,
+    ) -> Result<Vec<(String, super::ledger::Mark)>, StoreError> {
         let mut connection = self.pool.get().await?;
+        let key = match lane {
+            Lane::Live => self.keys.due(&self.sync),
+            Lane::Bulk => self.keys.bulk(&self.sync),
+        };
         let most = isize::try_from(most).unwrap_or(isize::MAX);
-        let mut contacts: Vec<String> =
-            connection.zrangebyscore_limit(self.keys.due(&self.sync), "-inf", now, 0, most).await?;
-        let left = most - isize::try_from(contacts.len()).unwrap_or(most);
-        if left > 0 {
-            let bulk: Vec<String> =
-                connection.zrangebyscore_limit(self.keys.bulk(&self.sync), "-inf", now, 0, left).await?;
-            contacts.extend(bulk.into_iter().filter(|c| !c.is_empty()));
-        }
-        contacts.dedup();
+        let contacts: Vec<String> = connection.zrangebyscore_limit(key, "-inf", now, 0, most).await?;
         if contacts.is_empty() {
             return Ok(Vec::new());
         }

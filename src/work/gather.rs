@@ -1,7 +1,10 @@
 //! What the CRM says of dirty contacts now. With credentials the CRM is asked (many at once by a search page, each by itself
 //! where that is not enough); without, the bodies of the events are folded.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -35,6 +38,10 @@ pub enum State {
     },
     /// It cannot be read as it is.
     Unreadable(String),
+    /// Nothing was ever said of it, and nobody can be asked (limited mode).
+    Unknown,
+    /// Not read this time: the slice has used up its time. It stays as it is.
+    NotRead,
 }
 
 /// From this many on, a search page is tried before single reads.
@@ -43,19 +50,23 @@ const MANY: usize = 20;
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 /// A reading that is older than its event is repeated at most this often, then believed.
 const STALE_READINGS: u64 = 2;
+/// After so many readings without an answer in a row the others are not tried.
+const IN_A_ROW: u32 = 3;
 
-/// Gathers the state of each contact, in the order given.
+/// Gathers the state of each contact, in the order given. What is not read by `until` stays unread: the lease of the Google
+/// account must outlast the gathering.
 pub async fn gather(
     tools: &Tools,
     sync: &SyncSpec,
     runs: &Runs,
     due: &[(String, Mark)],
+    until: Instant,
 ) -> Result<Vec<State>, StoreError> {
     if sync.account.is_limited() {
         return limited::gather(tools, sync, due).await;
     }
     let contacts: Vec<String> = due.iter().map(|(contact, _)| contact.clone()).collect();
-    let mut known = readings(runs, &contacts, due, tools.settings.tune.stale_read).await?;
+    let mut known = readings(runs, &contacts, due).await?;
     let token = match tools.crm_token(&sync.account).await {
         Ok(token) => token,
         Err(failure) => return Ok(without_token(&failure, due, known)),
@@ -66,16 +77,24 @@ pub async fn gather(
         asked.search(&missing, &mut known).await;
     }
     let mut states = Vec::with_capacity(due.len());
-    let mut halted: Option<State> = None;
+    // The CRM account as a whole refuses or does not answer: the others are not tried one by one.
+    let mut halted: Option<(Duration, &'static str)> = None;
+    let mut unanswered = 0;
     for (contact, mark) in due {
-        states.push(match (known.remove(contact), &halted) {
+        states.push(match (known.remove(contact), halted) {
             (Some(state), _) => state,
-            // The CRM account as a whole refuses: the others are not tried one by one.
-            (None, Some(State::Later { after, why, .. })) => later(*after, why),
-            (None, _) => {
+            (None, Some((after, why))) => later(after, why),
+            (None, None) if Instant::now() > until => State::NotRead,
+            (None, None) => {
                 let (state, halt) = asked.read(contact, mark).await;
-                if halt && let State::Later { after, why, .. } = &state {
-                    halted = Some(later(*after, why));
+                let counts = matches!(state, State::Later { counts: true, .. });
+                unanswered = if counts { unanswered + 1 } else { 0 };
+                match &state {
+                    State::Later { after, why, .. } if halt => halted = Some((*after, why)),
+                    State::Later { why, .. } if unanswered >= IN_A_ROW => {
+                        halted = Some((tools.settings.tune.retry_base, why));
+                    }
+                    _ => {}
                 }
                 state
             }
@@ -84,19 +103,16 @@ pub async fn gather(
     Ok(states)
 }
 
-/// What a reconcile's page said, where no event is newer.
+/// What a reconcile's page said, for contacts that no event has touched since: a live one is read itself.
 async fn readings(
     runs: &Runs,
     contacts: &[String],
     due: &[(String, Mark)],
-    stale: Duration,
 ) -> Result<HashMap<String, State>, StoreError> {
     let mut known = HashMap::new();
     for ((contact, mark), reading) in due.iter().zip(runs.readings(contacts).await?) {
-        let Some(text) = reading else { continue };
-        let reading: Contact = decode("a reading", &text)?;
-        if mark.at == 0 || is_fresh(&reading, mark.at, stale) {
-            known.insert(contact.clone(), State::There(Box::new(reading)));
+        if let Some(text) = reading.filter(|_| mark.bulk) {
+            known.insert(contact.clone(), State::There(Box::new(decode("a reading", &text)?)));
         }
     }
     Ok(known)
@@ -135,8 +151,11 @@ impl Asked<'_> {
     /// what is at least as new as the event is taken from it.
     async fn search(&self, missing: &[&(String, Mark)], known: &mut HashMap<String, State>) {
         let tune = &self.tools.settings.tune;
-        let newest_wanted: HashMap<&str, i64> =
-            missing.iter().map(|(c, m)| (c.as_str(), if m.at > 0 { m.at } else { m.first })).collect();
+        let newest_wanted: HashMap<&str, i64> = missing
+            .iter()
+            .filter(|(_, m)| !m.deleted)
+            .map(|(c, m)| (c.as_str(), if m.at > 0 { m.at } else { m.first }))
+            .collect();
         let Some(oldest) = newest_wanted.values().min() else { return };
         let slack = i64::try_from(tune.stale_read.as_millis()).unwrap_or(0);
         let since = Timestamp::from_millisecond(oldest - slack).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -165,7 +184,8 @@ impl Asked<'_> {
         let failure = match self.tools.highlevel.contact(self.access(), contact).await {
             Ok(Reading::Gone) => return (State::Gone, false),
             Ok(Reading::Found(found)) => {
-                let stale = mark.at > 0 && !is_fresh(&found, mark.at, tune.stale_read);
+                // A deletion was told and the contact is still there: the reading may be a moment too early.
+                let stale = mark.deleted || (mark.at > 0 && !is_fresh(&found, mark.at, tune.stale_read));
                 if !stale || mark.stale >= STALE_READINGS {
                     return (State::There(found), false);
                 }

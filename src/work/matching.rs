@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    claim::{Account, Halt},
+    claim::{Account, Halt, listing::released_mark},
     contact::Contact,
     google::{
         call::{Call, MAX_BATCH},
@@ -23,6 +23,8 @@ use crate::{
 pub enum Found {
     /// A person carries our stamp for it: the link was lost, or an uncertain create succeeded.
     Stamped(Box<Person>),
+    /// Somebody who may be it could not be read just now: nothing may be concluded.
+    Unknown,
     /// Several persons carry it.
     Twins(Vec<Person>),
     /// What the identity ladder says; with the person, if one is to be adopted.
@@ -42,6 +44,7 @@ pub async fn look_up(account: &mut Account, sync: &SyncSpec, contacts: &[&Contac
         .map(|contact| Wanted {
             contact,
             stamp: stamp::stamp_mark(key, &contact.id),
+            released: released_mark(key, &contact.id),
             identifiers: identifiers_of_contact(contact, &sync.account.region),
         })
         .collect();
@@ -50,22 +53,24 @@ pub async fn look_up(account: &mut Account, sync: &SyncSpec, contacts: &[&Contac
     let counts = census.counts(&marks).await?;
     let complete = sync.account.is_limited() || census.is_complete().await?;
     let names: BTreeSet<String> = hits.values().flatten().cloned().collect();
-    let persons = read(account, &names.into_iter().collect::<Vec<_>>()).await?;
-    // Read rather than listed: what the listing said may be a moment old.
+    // Read rather than listed: what the listing said may be a moment old. A person that it names and that cannot be read is
+    // neither there nor gone; one that is gone leaves the listing in a moment.
+    let read = read(account, &names.into_iter().collect::<Vec<_>>()).await?;
     let persons: BTreeMap<String, Person> =
-        persons.into_iter().filter_map(|(name, person)| Some((name, person?))).collect();
+        read.into_iter().filter_map(|(name, person)| Some((name, person?))).collect();
     Ok(wanted.iter().map(|w| w.judge(sync, &hits, &counts, &persons, complete)).collect())
 }
 
 struct Wanted<'a> {
     contact: &'a Contact,
     stamp: String,
+    released: String,
     identifiers: Vec<Identifier>,
 }
 
 impl Wanted<'_> {
     fn marks(&self) -> impl Iterator<Item = String> {
-        std::iter::once(self.stamp.clone()).chain(self.identifiers.iter().map(ToString::to_string))
+        [self.stamp.clone(), self.released.clone()].into_iter().chain(self.identifiers.iter().map(ToString::to_string))
     }
 
     fn judge(
@@ -76,11 +81,21 @@ impl Wanted<'_> {
         persons: &BTreeMap<String, Person>,
         complete: bool,
     ) -> Found {
+        let mut named = self.marks().filter_map(|mark| hits.get(&mark)).flatten();
+        if named.any(|name| !persons.contains_key(name)) {
+            return Found::Unknown;
+        }
         let with = |mark: &str| hits.get(mark).into_iter().flatten().filter_map(|name| persons.get(name));
         let key = &sync.account.key;
         let stamped: Vec<&Person> = with(&self.stamp)
             .filter(|p| stamp::stamp_for(p, key, &self.contact.id).is_some_and(|s| !s.released))
             .collect();
+        // One that was let go comes back to the same person.
+        let released: Vec<&Person> =
+            with(&self.released).filter(|p| stamp::stamp_for(p, key, &self.contact.id).is_some()).collect();
+        if let ([], [one]) = (stamped.as_slice(), released.as_slice()) {
+            return Found::Stamped(Box::new((*one).clone()));
+        }
         match stamped.as_slice() {
             [] => {}
             [one] => return Found::Stamped(Box::new((*one).clone())),

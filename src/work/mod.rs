@@ -7,6 +7,7 @@
 mod batch;
 mod bell;
 mod gather;
+mod linked;
 mod matching;
 mod recall;
 mod retire;
@@ -15,6 +16,7 @@ mod settle;
 mod slice;
 mod twins;
 mod uncertain;
+mod unlinked;
 
 pub use batch::{Decision, identifiers};
 pub use bell::Bell;

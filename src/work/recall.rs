@@ -57,7 +57,7 @@ fn leaves(sync: &SyncSpec, state: &State) -> bool {
     match state {
         State::Gone => true,
         State::There(contact) => !contact.partial && passes(&sync.spec, contact).is_err(),
-        State::Later { .. } | State::Unreadable(_) => false,
+        State::Later { .. } | State::Unreadable(_) | State::Unknown | State::NotRead => false,
     }
 }
 
@@ -82,6 +82,7 @@ fn link_of(person: &Person, stamp: Stamp, labels: &BTreeMap<String, String>) -> 
         origin: stamp.origin,
         op: stamp.op,
         holders: labels.iter().filter(|(_, label)| is_on(label)).map(|(s, l)| (s.clone(), l.clone())).collect(),
+        rules: BTreeMap::new(),
         state: LinkState::Live,
         update_time: None,
     }

@@ -1,19 +1,24 @@
 //! A contact that is gone from the CRM, or no longer passes the sync's filter: what `removal` says is done, and Carnet lets go.
 
+use std::collections::BTreeMap;
+
 use crate::{
     config::declared::Removal,
     google::person::{Field, Person},
     plan::{
+        base::Base,
         link::{Link, LinkState},
         release::release,
         stamp::{Origin, stamp_for},
     },
     push::{Deed, Task},
     store::{
-        current::SyncSpec,
+        current::{Current, SyncSpec},
         ledger::{Mark, Step},
     },
 };
+
+use super::batch::Item;
 
 /// Why a contact goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,24 +39,29 @@ pub enum Retirement {
 }
 
 /// Decides. `person` is the Google person as it is now; `None` when it is gone too.
-pub fn retire(
+pub(super) fn retire(
     sync: &SyncSpec,
-    contact: &str,
-    mark: &Mark,
+    current: &Current,
+    item: &Item,
     link: &Link,
     person: Option<&Person>,
     leaving: Leaving,
     op: &str,
 ) -> Retirement {
+    let (contact, mark) = (item.contact.as_str(), &item.mark);
     let label = link.holders.get(&sync.id).cloned();
     let mut rest = link.clone();
     rest.holders.remove(&sync.id);
+    rest.rules.remove(&sync.id);
+    // Syncs that are no longer declared hold nothing.
+    rest.holders.retain(|id, _| current.sync_with_id(id).is_some());
     let held_by_others = !rest.holders.is_empty();
-    let Some(person) = person else { return Retirement::Note(Box::new(forget(contact, mark, link))) };
+    let after = (leaving == Leaving::Deleted).then(|| tombstone(item));
+    let Some(person) = person else { return Retirement::Note(Box::new(forget(contact, mark, link, after.as_ref()))) };
     let stamp = stamp_for(person, &sync.account.key, contact).filter(|s| !s.released);
     let origin = stamp.as_ref().map_or(link.origin, |s| s.origin);
     let task = |deed: Deed, link: Option<Link>, action: &'static str| {
-        let disown = link.is_none().then(|| person.resource_name.clone());
+        let disown = (!held_by_others).then(|| person.resource_name.clone());
         Retirement::Do(Box::new(Task {
             contact: contact.to_owned(),
             mark: mark.clone(),
@@ -70,7 +80,7 @@ pub fn retire(
     let alone = !held_by_others && !shared(person, sync, contact);
     // Only what we made may go to the trash, and only when nobody else holds it.
     if sync.spec.removal == Removal::Trash && origin == Origin::Created && stamp.is_some() && alone {
-        return task(Deed::Trash { before: Box::new(person.clone()) }, None, "trashed");
+        return task(Deed::Trash { before: Box::new(person.clone()) }, after, "trashed");
     }
     let taken_off = if sync.spec.removal == Removal::Keep { None } else { label.as_deref() };
     let change = release(person, &sync.account.key, contact, op, taken_off).and_then(|mut change| {
@@ -81,16 +91,15 @@ pub fn retire(
         }
         (!change.mask.is_empty()).then_some(change)
     });
-    let remaining = held_by_others.then_some(rest);
+    let remaining = if held_by_others { Some(rest) } else { after.clone() };
     match change {
         Some(change) => {
             let deed = Deed::Update { change: Box::new(change), before: Box::new(person.clone()) };
             task(deed, remaining, if taken_off.is_some() { "unlabelled" } else { "released" })
         }
         None => {
-            let mut step = forget(contact, mark, link);
-            if let Some(rest) = remaining {
-                step.link = serde_json::to_string(&rest).ok().map(Some);
+            let mut step = forget(contact, mark, link, remaining.as_ref());
+            if held_by_others {
                 step.disown = None;
             }
             Retirement::Note(Box::new(step))
@@ -98,16 +107,32 @@ pub fn retire(
     }
 }
 
-/// Nothing to do in Google: the link goes.
-pub fn forget(contact: &str, mark: &Mark, link: &Link) -> Step {
+/// Nothing to do in Google: the link goes, or becomes `after`.
+fn forget(contact: &str, mark: &Mark, link: &Link, after: Option<&Link>) -> Step {
     let mut step = Step::of(contact);
     step.generation = Some(mark.generation);
     step.clean = true;
     step.count = Some("removed");
-    step.link = Some(None);
+    step.link = Some(after.and_then(|link| serde_json::to_string(link).ok()));
     step.disown = Some(link.resource.clone());
     step.need = Some(None);
     step
+}
+
+/// What is kept of a contact that the CRM says is gone: a search page alone, whose index lags, does not revive it.
+pub(super) fn tombstone(item: &Item) -> Link {
+    Link {
+        resource: String::new(),
+        version: item.link.as_ref().and_then(|l| l.version),
+        digest: String::new(),
+        base: Base::default(),
+        origin: Origin::Created,
+        op: String::new(),
+        holders: BTreeMap::new(),
+        rules: BTreeMap::new(),
+        state: LinkState::DeletedInCrm,
+        update_time: None,
+    }
 }
 
 /// Whether another CRM contact's stamp is on the person too.

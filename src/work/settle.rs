@@ -57,6 +57,23 @@ pub fn clean(contact: &str, mark: &Mark, count: &'static str) -> Step {
     step
 }
 
+/// Gone from the CRM, and remembered as gone: a page of an index that lags shall not bring it back.
+pub fn gone(item: &Item, tombstone: &Link) -> Result<Step, StoreError> {
+    let mut step = clean(&item.contact, &item.mark, "skipped");
+    step.link = Some(Some(encode("a link", tombstone)?));
+    step.need = Some(None);
+    Ok(step)
+}
+
+/// Its person in Google could not be read: looked at again, counted as a try.
+pub fn unread(context: &Context<'_>, item: &Item) -> Step {
+    if item.mark.tries >= context.tools.settings.tune.retry_attempts {
+        let sentence = "the contact in Google could not be read, again and again";
+        return context.dead_letter(&item.contact, &item.mark, "google_keeps_failing", sentence, "", "");
+    }
+    context.again(&item.contact, &item.mark, "google_unavailable")
+}
+
 /// Clean, with a link that says so.
 pub fn linked(item: &Item, link: &Link, count: &'static str) -> Result<Step, StoreError> {
     let mut step = clean(&item.contact, &item.mark, count);

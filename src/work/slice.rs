@@ -7,13 +7,14 @@ use redis::AsyncCommands;
 use crate::{
     claim::{Account, Halt, Tools, refresh as bring_up_to_date},
     contact::AccountKey,
+    push::label,
     store::{
         StoreError,
-        current::{GoogleAccount, SyncSpec},
+        current::{Current, GoogleAccount, SyncSpec},
         keys::{CrmKeys, GoogleKeys},
         ledger::Ledger,
         now_ms,
-        runs::Runs,
+        runs::{Lane, Runs},
     },
 };
 
@@ -60,14 +61,21 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
     if wants_refresh(&tools, account.subject()).await? {
         refresh(account, &syncs).await?;
     }
+    let refusals = refusals(&tools, &current).await?;
     let mut ledgers: HashMap<AccountKey, Ledger> = HashMap::new();
     let mut left = usize::try_from(tools.settings.tune.slice).unwrap_or(200).max(1);
-    for sync in syncs {
+    // Live contacts of every sync before the bulk of any; and no sync's bulk always first.
+    let turn = usize::try_from(now_ms() / 1000).unwrap_or(0) % syncs.len().max(1);
+    let rounds = [Lane::Live, Lane::Bulk].into_iter().flat_map(|lane| {
+        let syncs = syncs.iter().cycle().skip(turn).take(syncs.len());
+        syncs.map(move |sync| (lane, sync.clone()))
+    });
+    for (lane, sync) in rounds.collect::<Vec<_>>() {
         let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
         if left == 0 || runs.paused().await?.is_some() {
             continue;
         }
-        let due = runs.due(now_ms(), left).await?;
+        let due = runs.due(lane, now_ms(), left).await?;
         if due.is_empty() {
             continue;
         }
@@ -77,18 +85,28 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
             Some(ledger) => ledger,
             None => {
                 let (pool, highwater) = (&tools.pool, tools.highwater.clone());
-                Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token, current.installation.epoch)
-                    .await?
+                let epoch = current.installation.epoch;
+                Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token, epoch).await?
             }
         };
-        batch::work_off(account, &sync, &mut ledger, due).await?;
+        batch::work_off(account, &sync, &mut ledger, &refusals, due).await?;
         ledgers.insert(key, ledger);
     }
     Ok(())
 }
 
+/// Refusals as they are now: one that was made a moment ago must hold already, though the configuration is looked at only
+/// with every sweep.
+async fn refusals(tools: &Tools, current: &Current) -> Result<batch::Refusals, StoreError> {
+    if tools.registry.revision().await? == current.revision {
+        return Ok(current.refusals.clone());
+    }
+    Ok(tools.registry.load().await?.refusals)
+}
+
 /// A reconcile has asked for the listing: it is brought up to date, and twins are folded.
 async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), Halt> {
+    label::forget(account).await?;
     let refreshed = bring_up_to_date(account).await?;
     twins::mark_changed(account, &refreshed).await?;
     let mut folded = 0;

@@ -48,6 +48,12 @@ pub fn absent_once(
     Ok(step)
 }
 
+/// A moment later, once more.
+pub fn soon(context: &Context<'_>, item: &super::batch::Item) -> Step {
+    let wait = i64::try_from(context.tools.settings.tune.retry_base.as_millis()).unwrap_or(i64::MAX);
+    waiting(&item.contact, &item.mark, now_ms() + wait)
+}
+
 /// The contact waits until then.
 pub fn waiting(contact: &str, mark: &Mark, until: i64) -> Step {
     let mut step = Step::of(contact);

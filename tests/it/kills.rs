@@ -37,6 +37,34 @@ async fn killed_after_exchanges_with_redis_nothing_is_lost_or_doubled() {
     Story::begin().await.through_redis(Moment::After).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_before_any_exchange_with_google_of_the_first_day_nothing_is_doubled() {
+    first_day(Moment::Before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_any_exchange_with_google_of_the_first_day_nothing_is_doubled() {
+    first_day(Moment::After).await;
+}
+
+/// Nothing is known of Google yet: it is listed whole, and the label is made.
+async fn first_day(moment: Moment) {
+    let mut last = 0;
+    for at in 1..ENDLESS {
+        let mut story = Story::open().await;
+        story.google_tap.arm(at, moment, story.process.victim());
+        story.morning(async |story| story.google_tap.fired()).await;
+        let killed = story.google_tap.fired();
+        story.evening(killed).await;
+        if !killed {
+            break;
+        }
+        last = at;
+    }
+    println!("killed {moment:?} each of {last} exchanges of a first day");
+    assert!((4..ENDLESS - 1).contains(&last), "{last} exchanges");
+}
+
 /// Enough for a batch.
 const MANY: usize = 9;
 /// Of the exchanges with Redis, the short form tries each so-many-th.
@@ -56,11 +84,23 @@ struct Story {
     service: Service,
     /// A contact that lives through the whole story.
     old: String,
+    /// The contact that comes in the morning.
+    brief: String,
     day: usize,
 }
 
 impl Story {
+    /// With a contact from before, and all that is done once only.
     async fn begin() -> Self {
+        let mut story = Self::open().await;
+        story.old = story.world.crm_create(person("Old", 0)).await;
+        story.service.quiet(&story.world).await;
+        story.service.reconcile().await;
+        story
+    }
+
+    /// A service that has not done anything yet.
+    async fn open() -> Self {
         let mut world = World::new().await;
         world.sync_lines = "every = \"off\"\nremoval = \"trash\"".into();
         let redis = RedisServer::start().await;
@@ -84,10 +124,9 @@ impl Story {
         let front = Front::open(&service.url).await;
         world.crm("POST", "webhooks", &json!({"url": format!("{}/webhooks/centiva", front.url)})).await;
         service.ready().await;
-        let old = world.crm_create(person("Old", 0)).await;
-        service.quiet(&world).await;
-        service.reconcile().await;
-        Self { world, _redis: redis, redis_tap, google_tap, _front: front, settings, process, service, old, day: 0 }
+        let (old, brief) = (String::new(), String::new());
+        let _redis = redis;
+        Self { world, _redis, redis_tap, google_tap, _front: front, settings, process, service, old, brief, day: 0 }
     }
 
     async fn through_google(mut self, moment: Moment) {
@@ -125,13 +164,50 @@ impl Story {
         assert!((30..ENDLESS - stride).contains(&last), "{last} exchanges");
     }
 
-    /// A day's work with a kill somewhere in it, and what must be true in the evening.
-    async fn day(&mut self, fired: impl AsyncFn(&Self) -> bool) {
+    /// A day's work, with a kill somewhere in it.
+    async fn day(&mut self, killed: impl AsyncFn(&Self) -> bool) {
+        self.morning(&killed).await;
+        self.afternoon(&killed).await;
+        let killed = killed(self).await;
+        self.evening(killed).await;
+    }
+
+    /// A contact comes.
+    async fn morning(&mut self, killed: impl AsyncFn(&Self) -> bool) {
         self.day += 1;
-        self.happenings(&fired).await;
-        let killed = fired(self).await;
+        self.brief = self.world.crm_create(person("Brief", self.day)).await;
+        until("the contact to be in Google, or the end", async || {
+            killed(self).await || !self.world.stamped(&self.brief).await.is_empty()
+        })
+        .await;
+    }
+
+    /// It goes, one changes, many come at once; then all are looked through.
+    async fn afternoon(&self, killed: impl AsyncFn(&Self) -> bool) {
+        let world = &self.world;
+        world.crm_delete(&self.brief).await;
+        for number in 0..MANY {
+            world.crm_create(person("Many", self.day * 100 + number)).await;
+        }
+        world.crm_update(&self.old, json!({"phone": phone(9_000 + self.day)})).await;
+        until("the queue to be worked off, or the end", async || {
+            killed(self).await || (pending(world).await == 0 && self.service.left().await == (0, 0))
+        })
+        .await;
+        let runs = self.service.runs();
+        runs.want("asked").await.expect("asked");
+        until("the reconcile to end, or the end", async || {
+            let wanted = runs.wanted().await.expect("runs").is_some();
+            let over = runs.current().await.expect("runs").is_none_or(|run| run.is_over());
+            killed(self).await || (!wanted && over)
+        })
+        .await;
+    }
+
+    /// The service is started again, and everything is as it should be.
+    async fn evening(&mut self, killed: bool) {
         let (redis, google) = (self.redis_tap.seen(), self.google_tap.seen());
-        println!("day {}: killed {killed}, {redis} exchanges with Redis, {google} with Google", self.day);
+        println!("day {}: killed {killed}; {redis} exchanges with Redis, {google} with Google so far", self.day);
         self.redis_tap.disarm();
         self.google_tap.disarm();
         if killed {
@@ -143,33 +219,6 @@ impl Story {
         self.service.quiet(&self.world).await;
         self.one_each().await;
         self.service.nothing_left().await;
-    }
-
-    /// Contacts come singly and many at once, change, and go.
-    async fn happenings(&self, fired: &impl AsyncFn(&Self) -> bool) {
-        let world = &self.world;
-        let brief = world.crm_create(person("Brief", self.day)).await;
-        until("the contact to be in Google, or the end", async || {
-            fired(self).await || !world.stamped(&brief).await.is_empty()
-        })
-        .await;
-        world.crm_delete(&brief).await;
-        for number in 0..MANY {
-            world.crm_create(person("Many", self.day * 100 + number)).await;
-        }
-        world.crm_update(&self.old, json!({"phone": phone(9_000 + self.day)})).await;
-        until("the queue to be worked off, or the end", async || {
-            fired(self).await || (pending(world).await == 0 && self.service.left().await == (0, 0))
-        })
-        .await;
-        let runs = self.service.runs();
-        runs.want("asked").await.expect("asked");
-        until("the reconcile to end, or the end", async || {
-            let wanted = runs.wanted().await.expect("runs").is_some();
-            let over = runs.current().await.expect("runs").is_none_or(|run| run.is_over());
-            fired(self).await || (!wanted && over)
-        })
-        .await;
     }
 
     /// Every CRM contact is in Google once and as the CRM has it, and nobody else is there.

@@ -24,14 +24,14 @@ use crate::world::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_emptied_while_the_service_runs() {
-    let story = Story::begin().await;
+    let story = Story::begin(100).await;
     story.redis.empty().await;
     story.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_emptied_while_the_service_is_stopped() {
-    let mut story = Story::begin().await;
+    let mut story = Story::begin(100).await;
     story.process.victim().kill();
     story.redis.empty().await;
     story.process = story.world.spawn("carnet", &story.settings, &["serve"]);
@@ -40,17 +40,31 @@ async fn redis_is_emptied_while_the_service_is_stopped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_put_back_to_an_older_copy_while_the_service_runs() {
-    let mut story = Story::begin().await;
+    let mut story = Story::begin(100).await;
     story.redis.put_back(&story.copy).await;
     story.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_put_back_to_an_older_copy_while_the_service_is_stopped() {
-    let mut story = Story::begin().await;
+    let mut story = Story::begin(100).await;
     story.process.victim().kill();
     story.redis.put_back(&story.copy).await;
     story.process = story.world.spawn("carnet", &story.settings, &["serve"]);
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_is_the_first_to_see_that_redis_is_empty() {
+    let story = Story::begin(3_000).await;
+    story.redis.empty().await;
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_is_the_first_to_see_that_redis_is_older() {
+    let mut story = Story::begin(3_000).await;
+    story.redis.put_back(&story.copy).await;
     story.end().await;
 }
 
@@ -76,10 +90,11 @@ struct Story {
 }
 
 impl Story {
-    async fn begin() -> Self {
+    /// `sweep` in milliseconds: how soon the service looks by itself whether Redis is still its own.
+    async fn begin(sweep: u64) -> Self {
         let mut world = World::new().await;
         let redis = RedisServer::start().await;
-        world.set("CARNET_REDIS_URL", redis.url());
+        world.set("CARNET_REDIS_URL", redis.url()).set("CARNET_TUNE_SWEEP_MS", sweep);
         let settings = world.settings(&free_address().await);
         world.apply_with(&settings);
         let service = world.watch(&redis.url(), &settings).await;

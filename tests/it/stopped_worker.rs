@@ -17,21 +17,21 @@ use crate::world::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_answer_that_a_stopped_worker_finds_when_it_wakes_up_is_not_written_down() {
-    story(json!({"match": "people.createContact", "kind": "delay", "when": "after", "ms": 300})).await;
+    story(json!({"match": "people.createContact", "kind": "delay", "when": "after", "ms": 300}), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_comes_after_all_is_not_written_down() {
-    story(json!({"match": "people.createContact", "kind": "delay", "when": "after", "ms": 6000})).await;
+    story(json!({"match": "people.createContact", "kind": "delay", "when": "after", "ms": 6000}), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_create_that_google_carries_out_after_everybody_gave_it_up_leaves_no_twin() {
-    story(json!({"match": "people.createContact", "kind": "delay", "when": "before", "ms": 6000})).await;
+    story(json!({"match": "people.createContact", "kind": "delay", "when": "before", "ms": 6000}), 2).await;
 }
 
-/// The fault strikes the first create.
-async fn story(fault: Value) {
+/// The fault strikes the first create; `made` is how many contacts there are in Google once everybody has done what he began.
+async fn story(fault: Value, made: usize) {
     let mut world = World::new().await;
     let redis = RedisServer::start().await;
     let google = world.google_url.trim_start_matches("http://").to_owned();
@@ -71,6 +71,7 @@ async fn story(fault: Value) {
         entries.iter().any(|e| e["op"] == "people.createContact" && e["fault"] == "delay")
     })
     .await;
+    assert_eq!(world.stamped(&contact).await.len(), made);
     service.reconcile().await;
     world.crm_update(&contact, json!({"phone": phone(2)})).await;
     service.quiet(&world).await;

@@ -1,13 +1,12 @@
 //! Limited mode: the CRM cannot be asked, so what is known is what the events said, folded in the order of the stream.
 
-use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     claim::Tools,
     contact::Contact,
     crm::payload,
-    store::{StoreError, current::SyncSpec, decode, encode, keys::CrmKeys, ledger::Mark},
+    store::{StoreError, current::SyncSpec, decode, encode, keys::CrmKeys, ledger::Mark, pool::Connection},
 };
 
 use super::State;
@@ -42,36 +41,54 @@ return 1";
 
 pub(super) async fn gather(tools: &Tools, sync: &SyncSpec, due: &[(String, Mark)]) -> Result<Vec<State>, StoreError> {
     let keys = CrmKeys::new(&sync.account.key);
-    let contacts: Vec<&str> = due.iter().map(|(contact, _)| contact.as_str()).collect();
     let mut connection = tools.pool.get().await?;
-    let bodies: Vec<Option<String>> = connection.hmget(keys.bodies(), &contacts).await?;
-    let held: Vec<Option<String>> = connection.hmget(keys.held(), &contacts).await?;
     let mut states = Vec::with_capacity(due.len());
-    for ((contact, bodies), held) in contacts.iter().zip(bodies).zip(held) {
-        let before: Held = held.map_or_else(|| Ok(Held::default()), |text| decode("a held contact", &text))?;
-        let known = before.folded > 0 || bodies.is_some();
-        let events: Vec<Event> = bodies.map_or_else(|| Ok(Vec::new()), |text| decode("event bodies", &text))?;
-        let after = fold(sync, contact, before.clone(), &events);
-        if !events.is_empty() {
-            let _: i64 = redis::Script::new(FOLD)
-                .key(keys.bodies())
-                .key(keys.held())
-                .arg(contact)
-                .arg(before.folded)
-                .arg(events.len())
-                .arg(encode("a held contact", &after)?)
-                .invoke_async(&mut connection)
-                .await?;
-        }
-        states.push(match after {
-            // Nothing was ever said of it (a replay after the data were forgotten).
-            _ if !known => State::Gone,
-            Held { unreadable: Some(why), .. } => State::Unreadable(why),
-            Held { gone: true, .. } => State::Gone,
-            Held { contact, .. } => State::There(Box::new(contact)),
+    for (contact, _) in due {
+        states.push(loop {
+            if let Some(state) = one(&mut connection, &keys, sync, contact).await? {
+                break state;
+            }
         });
     }
     Ok(states)
+}
+
+/// Folds one contact; `None` when another worker folded it at the same time, and it must be read again.
+async fn one(
+    connection: &mut Connection,
+    keys: &CrmKeys,
+    sync: &SyncSpec,
+    contact: &str,
+) -> Result<Option<State>, StoreError> {
+    // Both at once: between two reads another worker may fold what the first has seen.
+    let (bodies, held): (Option<String>, Option<String>) =
+        redis::pipe().atomic().hget(keys.bodies(), contact).hget(keys.held(), contact).query_async(connection).await?;
+    let before: Held = held.map_or_else(|| Ok(Held::default()), |text| decode("a held contact", &text))?;
+    let known = before.folded > 0 || bodies.is_some();
+    let events: Vec<Event> = bodies.map_or_else(|| Ok(Vec::new()), |text| decode("event bodies", &text))?;
+    let after = fold(sync, contact, before.clone(), &events);
+    if !events.is_empty() {
+        let folded: i64 = redis::Script::new(FOLD)
+            .key(keys.bodies())
+            .key(keys.held())
+            .arg(contact)
+            .arg(before.folded)
+            .arg(events.len())
+            .arg(encode("a held contact", &after)?)
+            .invoke_async(connection)
+            .await?;
+        if folded == 0 {
+            return Ok(None);
+        }
+    }
+    Ok(Some(match after {
+        // Nothing was ever said of it: it was read through the CRM's API once, and the token is gone. Only a deletion that
+        // was told is one.
+        _ if !known => State::Unknown,
+        Held { unreadable: Some(why), .. } => State::Unreadable(why),
+        Held { gone: true, .. } => State::Gone,
+        Held { contact, .. } => State::There(Box::new(contact)),
+    }))
 }
 
 fn fold(sync: &SyncSpec, contact: &str, mut held: Held, events: &[Event]) -> Held {

@@ -1,0 +1,227 @@
+//! Contacts that have a Google person: read it, merge, or find out what became of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{
+    claim::{Account, Halt},
+    contact::Contact,
+    google::person::{Field, Person},
+    plan::{
+        base::Base,
+        desired::{Desired, desired},
+        link::{Link, LinkState},
+        merge::{self, Merge, merge},
+        stamp::Origin,
+    },
+    push::{Deed, Task, label},
+    store::{StoreError, encode, listing::Listing},
+};
+
+use super::{
+    batch::{Item, Work, new_op},
+    matching::{Found, look_up, read},
+    settle,
+};
+
+impl Work<'_> {
+    /// Linked contacts: read the person, merge.
+    pub(super) async fn merge_linked(
+        &mut self,
+        account: &mut Account,
+        linked: Vec<(Item, Box<Contact>)>,
+    ) -> Result<Vec<Task>, Halt> {
+        let names: Vec<String> =
+            linked.iter().filter_map(|(item, _)| item.link.as_ref()).map(|l| l.resource.clone()).collect();
+        let persons = read(account, &names).await?;
+        let mut tasks = Vec::new();
+        let mut vanished = Vec::new();
+        for (item, contact) in linked {
+            let Some(link) = item.link.clone() else { continue };
+            match persons.get(&link.resource) {
+                Some(Some(person)) => {
+                    tasks.extend(self.merge_one(account, item, &contact, person, link.origin, "updated").await?);
+                }
+                Some(None) => vanished.push((item, contact)),
+                None => self.context.settle(&[settle::unread(&self.context, &item)]).await?,
+            }
+        }
+        tasks.extend(self.vanished(account, vanished).await?);
+        Ok(tasks)
+    }
+
+    /// The linked person does not answer. It may have been merged by hand into another one, which then carries our stamp; it
+    /// may be so young that Google does not serve it yet. Only if the listing, brought up to date, does not have it
+    /// either did the user delete it, and then deleted it stays.
+    async fn vanished(
+        &mut self,
+        account: &mut Account,
+        vanished: Vec<(Item, Box<Contact>)>,
+    ) -> Result<Vec<Task>, Halt> {
+        if vanished.is_empty() {
+            return Ok(Vec::new());
+        }
+        account.listed = None;
+        settle::freshen(account).await?;
+        let listing = Listing::new(self.tools.pool.clone(), account.subject());
+        let contacts: Vec<&Contact> = vanished.iter().map(|(_, contact)| contact.as_ref()).collect();
+        let found = look_up(account, self.sync, &contacts).await?;
+        let mut tasks = Vec::new();
+        let mut deleted = Vec::new();
+        for ((item, contact), found) in vanished.into_iter().zip(found) {
+            let Some(link) = item.link.clone() else { continue };
+            match found {
+                Found::Stamped(person) => {
+                    tasks.extend(self.merge_one(account, item, &contact, &person, link.origin, "updated").await?);
+                }
+                Found::Unknown | Found::Twins(_) => {
+                    self.context.settle(&[settle::unread(&self.context, &item)]).await?;
+                }
+                _ if self.is_young(&link) || listing.contains(&link.resource).await? => {
+                    self.context.settle(&[settle::unread(&self.context, &item)]).await?;
+                }
+                _ => deleted.push(item),
+            }
+        }
+        settle::deleted_in_google(account, &mut self.context, &deleted).await?;
+        Ok(tasks)
+    }
+
+    /// Whether our last write is so recent that Google may not show it everywhere yet.
+    fn is_young(&self, link: &Link) -> bool {
+        let written = link.update_time.as_deref().and_then(|t| t.parse::<Timestamp>().ok());
+        let window = self.tools.settings.tune.propagation;
+        written.is_some_and(|at| Timestamp::now().duration_since(at).unsigned_abs() < window)
+    }
+
+    /// Merges the CRM's state into a person.
+    pub(super) async fn merge_one(
+        &mut self,
+        account: &mut Account,
+        item: Item,
+        contact: &Contact,
+        person: &Person,
+        origin: Origin,
+        action: &'static str,
+    ) -> Result<Option<Task>, Halt> {
+        let label = self.label(account).await?;
+        let wanted = desired(contact, &self.sync.account.region);
+        let op = new_op()?;
+        let before = item.link.as_ref().and_then(|l| l.holders.get(&self.sync.id)).cloned();
+        let input = Merge {
+            desired: &wanted,
+            person,
+            link_base: item.link.as_ref().map(|l| &l.base),
+            policy: self.sync.spec.policy,
+            account: &self.sync.account.key,
+            contact: &item.contact,
+            origin,
+            op: &op,
+            label: &label,
+            // A label that was made anew, or is another one now, was not taken off by the user.
+            had_label: before.as_ref() == Some(&label),
+            partial: contact.partial,
+        };
+        let merged = match merge(&input) {
+            merge::Verdict::Merged(merged) => merged,
+            merge::Verdict::OptedOut => return self.opted_out(account, item, person, &label).await,
+        };
+        let link = self.link(
+            &item,
+            contact,
+            &wanted,
+            Written { person, base: &merged.base, origin: merged.origin, op: &op, label: &label },
+        );
+        let Some(mut change) = merged.change else {
+            self.context.settle(&[settle::linked(&item, &link, "unchanged")?]).await?;
+            return Ok(None);
+        };
+        // The sync has another label now: its old one goes, unless another sync put it there too.
+        if let Some(old) = before.filter(|old| *old != label && !link.holders.values().any(|l| l == old))
+            && change.mask.contains(&Field::Memberships)
+        {
+            change.person.memberships.retain(|m| {
+                m.value.contact_group_membership.as_ref().is_none_or(|g| g.contact_group_resource_name != old)
+            });
+        }
+        let disown = item.link.as_ref().map(|l| l.resource.clone()).filter(|r| *r != person.resource_name);
+        let deed = Deed::Update { change: Box::new(change), before: Box::new(person.clone()) };
+        Ok(Some(self.task(item, contact, deed, link, disown, action)?))
+    }
+
+    /// The label is not on the person any more. If it still exists the user took it off, and that is respected; if it is gone
+    /// it is made anew.
+    async fn opted_out(
+        &mut self,
+        account: &mut Account,
+        item: Item,
+        person: &Person,
+        label: &str,
+    ) -> Result<Option<Task>, Halt> {
+        let now = label::ensure(account, &self.sync.spec.label, true).await?;
+        self.label = Some(now.clone());
+        if now != label {
+            let step = settle::later(&self.context, &item, Duration::ZERO, "label_made_anew", false, false);
+            self.context.settle(&[step]).await?;
+            return Ok(None);
+        }
+        settle::opted_out(account, &mut self.context, &item, person).await?;
+        Ok(None)
+    }
+
+    /// The link after a write.
+    pub(super) fn link(&self, item: &Item, contact: &Contact, wanted: &Desired, written: Written<'_>) -> Link {
+        let old = item.link.as_ref();
+        let mut holders = old.map(|l| l.holders.clone()).unwrap_or_default();
+        holders.insert(self.sync.id.clone(), written.label.to_owned());
+        let mut rules = old.map(|l| l.rules.clone()).unwrap_or_default();
+        rules.insert(self.sync.id.clone(), self.sync.spec.rule());
+        Link {
+            resource: written.person.resource_name.clone(),
+            version: contact.version,
+            digest: wanted.digest(),
+            base: written.base.clone(),
+            origin: written.origin,
+            op: written.op.to_owned(),
+            holders,
+            rules,
+            state: LinkState::Live,
+            update_time: old.and_then(|l| l.update_time.clone()),
+        }
+    }
+
+    pub(super) fn task(
+        &self,
+        item: Item,
+        contact: &Contact,
+        deed: Deed,
+        link: Link,
+        disown: Option<String>,
+        action: &'static str,
+    ) -> Result<Task, StoreError> {
+        Ok(Task {
+            reason: match &item.mark.run {
+                Some(_) => "reconcile".into(),
+                None => "event".into(),
+            },
+            contact: item.contact,
+            mark: item.mark,
+            deed,
+            link: Some(link),
+            disown,
+            count: action,
+            action,
+            reading: encode("a reading", contact)?,
+        })
+    }
+}
+
+/// What a write leaves in Google.
+pub(super) struct Written<'a> {
+    pub person: &'a Person,
+    pub base: &'a Base,
+    pub origin: Origin,
+    pub op: &'a str,
+    pub label: &'a str,
+}

@@ -1,0 +1,177 @@
+//! Contacts without a Google person: found by their stamp, by who they are, or made; and creates whose end is unknown.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    claim::{Account, Halt},
+    contact::Contact,
+    google::person::Person,
+    plan::{
+        create::create,
+        desired::desired,
+        identity::{Question, Verdict},
+        stamp::{Origin, stamp_for},
+    },
+    push::{Deed, Task},
+    store::encode,
+};
+
+use super::{
+    batch::{Decision, Item, Work, new_op},
+    linked::Written,
+    matching::{Found, look_up, read},
+    settle,
+    uncertain::{self, Allowed},
+};
+
+impl Work<'_> {
+    /// By stamp, by identity, or new.
+    pub(super) async fn match_unlinked(
+        &mut self,
+        account: &mut Account,
+        unlinked: Vec<(Item, Box<Contact>)>,
+    ) -> Result<Vec<Task>, Halt> {
+        if unlinked.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Fresh Google changes are listed before anything is created.
+        settle::freshen(account).await?;
+        let contacts: Vec<&Contact> = unlinked.iter().map(|(_, contact)| contact.as_ref()).collect();
+        let found = look_up(account, self.sync, &contacts).await?;
+        let mut tasks = Vec::new();
+        let mut adopted: BTreeMap<String, String> = BTreeMap::new();
+        for ((item, contact), found) in unlinked.into_iter().zip(found) {
+            tasks.extend(self.act(account, item, &contact, found, &mut adopted).await?);
+        }
+        Ok(tasks)
+    }
+
+    async fn act(
+        &mut self,
+        account: &mut Account,
+        item: Item,
+        contact: &Contact,
+        found: Found,
+        adopted: &mut BTreeMap<String, String>,
+    ) -> Result<Option<Task>, Halt> {
+        match (found, item.decision.clone()) {
+            (Found::Unknown, _) => {
+                self.context.settle(&[settle::unread(&self.context, &item)]).await?;
+                Ok(None)
+            }
+            (Found::Stamped(person), _) => self.take_back(account, item, contact, &person).await,
+            // The oldest is kept on; the reconcile folds the others.
+            (Found::Twins(persons), _) => {
+                match persons.into_iter().min_by(|a, b| a.resource_name.cmp(&b.resource_name)) {
+                    Some(first) => self.take_back(account, item, contact, &first).await,
+                    None => Ok(None),
+                }
+            }
+            (_, Some(Decision::Link(resource))) => self.link_as_decided(account, item, contact, &resource).await,
+            (_, Some(Decision::Create)) | (Found::Ladder(Verdict::Create, _), None) => {
+                self.create_one(account, item, contact).await.map(Some)
+            }
+            (Found::CountFirst, None) => {
+                settle::want_count(self.tools, self.sync).await?;
+                let after = self.tools.settings.tune.retry_base;
+                let step = settle::later(&self.context, &item, after, "counting_first", false, false);
+                self.context.settle(&[step]).await?;
+                Ok(None)
+            }
+            (Found::Ladder(Verdict::NeedsYou(question), _), None) => self.ask(item, question).await,
+            (Found::Ladder(Verdict::Adopt { resource, .. }, person), None) => {
+                // Two contacts of one slice that both want the same person: neither is guessed.
+                if adopted.insert(resource, item.contact.clone()).is_some() {
+                    let why = "another contact of the CRM wants the same person in Google".to_owned();
+                    return self.ask(item, Question { why, candidates: Vec::new() }).await;
+                }
+                match person {
+                    Some(person) => self.merge_one(account, item, contact, &person, Origin::Adopted, "adopted").await,
+                    None => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// The person carries our stamp: the link was lost, or let go.
+    async fn take_back(
+        &mut self,
+        account: &mut Account,
+        item: Item,
+        contact: &Contact,
+        person: &Person,
+    ) -> Result<Option<Task>, Halt> {
+        let stamp = stamp_for(person, &self.sync.account.key, &item.contact);
+        let origin = stamp.map_or(Origin::Adopted, |s| s.origin);
+        self.merge_one(account, item, contact, person, origin, "updated").await
+    }
+
+    async fn link_as_decided(
+        &mut self,
+        account: &mut Account,
+        item: Item,
+        contact: &Contact,
+        resource: &str,
+    ) -> Result<Option<Task>, Halt> {
+        let persons = read(account, &[resource.to_owned()]).await?;
+        match persons.get(resource) {
+            Some(Some(person)) => self.merge_one(account, item, contact, person, Origin::Adopted, "adopted").await,
+            Some(None) => {
+                self.ask(item, Question { why: "the chosen person is gone".into(), candidates: Vec::new() }).await
+            }
+            None => {
+                self.context.settle(&[settle::unread(&self.context, &item)]).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn ask(&mut self, item: Item, question: Question) -> Result<Option<Task>, Halt> {
+        let mut step = settle::clean(&item.contact, &item.mark, "needs-you");
+        step.need = Some(Some(encode("a question", &settle::Need { sync: self.sync.id.clone(), question })?));
+        self.context.settle(&[step]).await?;
+        Ok(None)
+    }
+
+    async fn create_one(&mut self, account: &mut Account, item: Item, contact: &Contact) -> Result<Task, Halt> {
+        let label = self.label(account).await?;
+        let wanted = desired(contact, &self.sync.account.region);
+        let op = new_op()?;
+        let (person, base) = create(&wanted, &self.sync.account.key, &item.contact, &op, &label);
+        let written = Written { person: &person, base: &base, origin: Origin::Created, op: &op, label: &label };
+        let link = self.link(&item, contact, &wanted, written);
+        let deed = Deed::Create { person: Box::new(person) };
+        Ok(self.task(item, contact, deed, link, None, "created")?)
+    }
+
+    /// Creates of unknown end whose time has come: a listing tells.
+    pub(super) async fn resolve(&mut self, account: &mut Account, uncertain: Vec<(Item, Allowed)>) -> Result<(), Halt> {
+        if uncertain.is_empty() {
+            return Ok(());
+        }
+        account.listed = None;
+        settle::freshen(account).await?;
+        let bare: Vec<Contact> =
+            uncertain.iter().map(|(item, _)| Contact { id: item.contact.clone(), ..Contact::default() }).collect();
+        let found = look_up(account, self.sync, &bare.iter().collect::<Vec<_>>()).await?;
+        let most = self.tools.settings.tune.retry_attempts;
+        let mut steps = Vec::new();
+        for ((item, allowed), found) in uncertain.into_iter().zip(found) {
+            let Some(intent) = &item.intent else { continue };
+            steps.push(match (found, allowed) {
+                // Listed, but not to be read just now: looked for again, without any conclusion.
+                (Found::Unknown, _) => uncertain::soon(&self.context, &item),
+                // It was done: the contact is looked at again, and found by its stamp.
+                (Found::Stamped(_) | Found::Twins(_), _) => settle::resolved(&item, false),
+                (_, Allowed::FirstLook) => uncertain::absent_once(&self.context, &item.contact, &item.mark, intent)?,
+                // Twice not there: it did not happen.
+                _ if item.mark.tries >= most => {
+                    let sentence = "Google kept failing when this contact was to be made";
+                    self.context.dead_letter(&item.contact, &item.mark, "google_keeps_failing", sentence, "", "")
+                }
+                _ => settle::resolved(&item, intent.alone),
+            });
+        }
+        Ok(self.context.settle(&steps).await?)
+    }
+}
