@@ -165,6 +165,7 @@ impl Parts {
         };
         let keeper = keeper::Keeper {
             settings: settings.clone(),
+            pool: foundation.pool,
             registry: foundation.registry,
             guard,
             door: door.clone(),

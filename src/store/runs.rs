@@ -176,19 +176,11 @@ impl Runs {
         Ok(NAMES.iter().zip(held).filter_map(|(n, v)| Some(((*n).to_owned(), v?))).collect())
     }
 
-    /// Begins a run in this epoch of Redis: it is no longer wanted.
-    pub async fn begin(&self, run: &Run, epoch: u64) -> Result<(), StoreError> {
+    /// Begins a run: it is no longer wanted.
+    pub async fn begin(&self, run: &Run) -> Result<(), StoreError> {
         self.save(run).await?;
-        let mut connection = self.pool.get().await?;
-        let key = self.keys.sync(&self.sync);
-        let _: () = connection.hset(&key, "epoch", epoch).await?;
-        let _: () = connection.hdel(&key, "wanted").await?;
+        let _: () = self.pool.get().await?.hdel(self.keys.sync(&self.sync), "wanted").await?;
         Ok(())
-    }
-
-    /// The epoch in which the last run began, as far as this Redis knows.
-    pub async fn epoch(&self) -> Result<Option<u64>, StoreError> {
-        Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "epoch").await?)
     }
 
     /// Writes where the run is.
