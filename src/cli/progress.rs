@@ -50,7 +50,11 @@ impl Shown {
         self.bar.set_message(run.error.clone().unwrap_or_else(|| phase.to_owned()));
         if self.line.is_some_and(|said| said != phase) && !run.is_over() {
             self.line = Some(phase);
-            eprintln!("{phase}: {done} of {all}");
+            // At the beginning of a phase there may be nothing to count yet.
+            match all {
+                0 => eprintln!("{phase}"),
+                _ => eprintln!("{phase}: {done} of {all}"),
+            }
         }
     }
 }

@@ -172,22 +172,20 @@ fn names(limits: &Value) -> String {
     limits.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// What a person copies: a line each, sections under their names.
+/// What a person copies: single values first, then sections under their names.
 fn lines(head: &str, shown: &Value) -> String {
-    let mut lines = vec![head.to_owned()];
-    for (name, part) in shown.as_object().into_iter().flatten() {
-        match part {
-            Value::Object(parts) => {
-                lines.push(format!("\n{name}"));
-                lines.extend(parts.iter().map(|(key, value)| match (name.as_str(), value.as_str()) {
-                    ("environment", Some(text)) => format!("  {key}={text}"),
-                    (_, Some(text)) if text.contains('\n') => text.trim_end().to_owned(),
-                    (_, Some(text)) => format!("  {key:20} {text}"),
-                    (_, None) => format!("  {key:20} {value}"),
-                }));
-            }
-            _ => lines.push(format!("  {name:20} {}", part.as_str().unwrap_or_default())),
-        }
+    let parts = || shown.as_object().into_iter().flatten();
+    let single = parts().filter_map(|(name, part)| Some(format!("  {name:20} {}", part.as_str()?)));
+    let mut lines: Vec<String> = std::iter::once(head.to_owned()).chain(single).collect();
+    for (name, part) in parts() {
+        let Some(values) = part.as_object() else { continue };
+        lines.push(format!("\n{name}"));
+        lines.extend(values.iter().map(|(key, value)| match (name.as_str(), value.as_str()) {
+            ("environment", Some(text)) => format!("  {key}={text}"),
+            (_, Some(text)) if text.contains('\n') => text.trim_end().to_owned(),
+            (_, Some(text)) => format!("  {key:20} {text}"),
+            (_, None) => format!("  {key:20} {value}"),
+        }));
     }
     lines.join("\n")
 }

@@ -42,8 +42,8 @@ pub struct Demo {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How many times faster than real time: the minute of traffic, delays, retries.
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
-    speed: f64,
+    #[arg(long, value_name = "X", default_value = "1")]
+    speed: Pace,
     /// Where the service listens [default: 127.0.0.1:8080; with --exit any free port].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -56,13 +56,12 @@ impl Demo {
     /// Whether all is well: with `--exit`, whether nothing differs.
     pub async fn run(self, log: Option<String>, json: bool) -> anyhow::Result<bool> {
         anyhow::ensure!(!json || self.exit, "--json prints what --exit found; give both");
-        let pace = Pace::new(self.speed)?;
         let stop = stop_on_signal()?;
         let home = home::Home::open(self.data_dir.clone())?;
         let weather = CancellationToken::new();
-        let world = World::open(&self.town(), &pace, &weather).await;
+        let world = World::open(&self.town(), &self.speed, &weather).await;
         let done = match world {
-            Ok(world) => self.with_service(&home, log, pace, world, &stop, json).await,
+            Ok(world) => self.with_service(&home, log, world, &stop, json).await,
             Err(error) => Err(error),
         };
         // The simulators go last: the service may still be finishing a call.
@@ -74,13 +73,12 @@ impl Demo {
         &self,
         home: &home::Home,
         log: Option<String>,
-        pace: Pace,
         world: World,
         stop: &CancellationToken,
         json: bool,
     ) -> anyhow::Result<bool> {
-        let mut service = Service::start(home.dir(), self.listen(), &pace, &world, log).await?;
-        let story = Story { demo: self, pace, world: &world, service: &service, json };
+        let mut service = Service::start(home.dir(), self.listen(), &self.speed, &world, log).await?;
+        let story = Story { demo: self, world: &world, service: &service, json };
         let told = tokio::select! {
             told = story.tell(stop) => Some(told),
             () = stop.cancelled() => None,
@@ -109,7 +107,6 @@ impl Demo {
 /// What is told, chapter by chapter.
 struct Story<'a> {
     demo: &'a Demo,
-    pace: Pace,
     world: &'a World,
     service: &'a Service,
     json: bool,
@@ -133,7 +130,7 @@ impl Story<'_> {
         anyhow::ensure!(first.state == RunState::Done, "the first sync failed");
 
         self.head("A minute of live traffic");
-        let played = weather::play(self.world, self.demo.seed, &self.pace, !self.json).await?;
+        let played = weather::play(self.world, self.demo.seed, &self.demo.speed, !self.json).await?;
         self.tell_only(&describe(&played));
         if !self.demo.exit {
             self.service.repair_hourly(self.world).await?;

@@ -1,6 +1,6 @@
 //! How fast everything in a demonstration goes: the timings of the service and of the pretend Google, scaled together.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use crate::{
     config::Tune,
@@ -20,13 +20,17 @@ pub struct Pace {
     pub speed: f64,
 }
 
-impl Pace {
-    /// Refuses a speed at which nothing would happen or nothing could be seen.
-    pub fn new(speed: f64) -> anyhow::Result<Self> {
-        anyhow::ensure!((0.1..=100.0).contains(&speed), "--speed must be between 0.1 and 100");
-        Ok(Self { speed })
-    }
+/// A speed at which something happens and can be seen.
+impl FromStr for Pace {
+    type Err = &'static str;
 
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let speed = text.parse().ok().filter(|speed| (0.1..=100.0).contains(speed));
+        Ok(Self { speed: speed.ok_or("a number between 0.1 and 100 is wanted")? })
+    }
+}
+
+impl Pace {
     /// The real time of a virtual one, but not less than `least` milliseconds: scheduling takes time at any speed.
     fn real(&self, virtual_time: Duration, least: u64) -> Duration {
         virtual_time.div_f64(self.speed).max(Duration::from_millis(least))
@@ -40,7 +44,8 @@ impl Pace {
             coalesce: self.real(default.coalesce, 100),
             coalesce_max: self.real(default.coalesce_max, 500),
             propagation: visible * 3,
-            // A create whose answer was lost is looked for two of these later.
+            // A create whose answer was lost is looked for when the lease and a timeout are over.
+            lease: self.real(Duration::from_secs(30), 8_000),
             google_timeout: self.real(Duration::from_secs(10), 3_000),
             retry_base: self.real(default.retry_base, 200),
             retry_max: self.real(Duration::from_secs(60), 5_000),

@@ -1,6 +1,6 @@
 //! The real service, on a private Redis, pointed at the pretend sides.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io::ErrorKind, net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use secrecy::ExposeSecret;
@@ -52,9 +52,12 @@ impl Service {
         world: &World,
         log: Option<String>,
     ) -> anyhow::Result<Self> {
-        let public = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("{listen} is taken by another program; choose another address with --listen"))?;
+        let public = TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => {
+                anyhow::anyhow!("{listen} is taken by another program; choose another address with --listen")
+            }
+            _ => anyhow::anyhow!("{listen} cannot be listened on: {error}"),
+        })?;
         let settings = settings(dir, public.local_addr()?, pace, world, log)?;
         let foundation = Foundation::open(&settings).await?;
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
