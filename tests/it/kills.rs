@@ -106,7 +106,7 @@ impl Story {
         let redis = RedisServer::start().await;
         let redis_tap = Tap::open(Upstream::Unix(redis.socket()), is_work()).await;
         let google = world.google_url.trim_start_matches("http://").to_owned();
-        let google_tap = Tap::open(Upstream::Tcp(google), |sent| is_request(sent)).await;
+        let google_tap = Tap::open(Upstream::Tcp(google), is_request).await;
         let people_url = format!("http://{}", google_tap.address);
         world
             .set("CARNET_REDIS_URL", format!("redis://{}", redis_tap.address))

@@ -126,7 +126,7 @@ impl World {
         let nowhere = Installation { id: String::new(), epoch: 0, epoch_at: 0 };
         let current = Current::open(&registry, nowhere, &sealer).expect("a configuration");
         let url = settings.public_url.clone();
-        Service { url, pool, current, settings, stop: CancellationToken::new(), task: tokio::spawn(async {}) }
+        Service { url, pool, current, stop: CancellationToken::new(), task: tokio::spawn(async {}) }
     }
 }
 

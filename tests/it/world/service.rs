@@ -25,7 +25,6 @@ pub struct Service {
     pub url: String,
     pub pool: Pool,
     pub current: Current,
-    pub settings: Settings,
     pub(super) stop: CancellationToken,
     pub(super) task: JoinHandle<()>,
 }
@@ -89,7 +88,7 @@ impl World {
         let task = tokio::spawn(async move {
             app::serve_on(foundation, running, listeners, roles, ready, |_| {}).await.expect("the service runs");
         });
-        let service = Service { url: format!("http://{listen}"), pool, current, settings, stop, task };
+        let service = Service { url: format!("http://{listen}"), pool, current, stop, task };
         service.ready().await;
         service
     }
