@@ -57,10 +57,10 @@ fn relate_names(a: &Called, b: &Called) -> Relation {
 
 /// The same words in any order, or the same letters: "Mac Donald" is MacDonald, "O' Brien" is O'Brien.
 fn are_same(a: &Called, b: &Called) -> bool {
-    let (straight, swapped) = (a.words().concat(), [&a.family[..], &a.given[..]].concat().concat());
-    let other = b.words().concat();
-    let same = a.sorted() == b.sorted() || straight == other || swapped == other;
-    same && a.words().iter().any(|w| !is_initial(w))
+    let letters = |name: &Called| [name.words().concat(), [&name.family[..], &name.given[..]].concat().concat()];
+    let has_whole_word = |name: &Called| name.words().iter().any(|w| !is_initial(w));
+    let same = a.sorted() == b.sorted() || letters(a).iter().any(|text| letters(b).contains(text));
+    same && has_whole_word(a) && has_whole_word(b)
 }
 
 /// The best reading of both names. Where a name came in one part, any place may be where the family name starts, but

@@ -265,9 +265,9 @@ impl LedgerView {
         held.into_iter().map(|(contact, text)| Ok((contact, decode("a question", &text)?))).collect()
     }
 
-    /// How many links there are.
+    /// How many Google contacts are linked. (Links of contacts that are gone are kept for a while; they own nothing.)
     pub async fn link_count(&self) -> Result<u64, StoreError> {
-        Ok(self.pool.get().await?.hlen(self.keys.links(&self.subject)).await?)
+        Ok(self.pool.get().await?.hlen(self.keys.owners(&self.subject)).await?)
     }
 
     async fn many<T: DeserializeOwned>(

@@ -183,6 +183,14 @@ fn a_name_of_the_persons_own_profile_does_not_count() {
     assert_eq!(relate(&contact("Jean|Roy"), &nameless), Unknown);
 }
 
+#[test]
+fn names_of_other_parts_and_the_same_letters_relate_alike_both_ways() {
+    for ((a, b), (c, d)) in [(("a-a ", ""), ("", "aa ")), (("Mac Donald John", ""), ("John", "MacDonald"))] {
+        let (x, y) = (Called::read(a, b), Called::read(c, d));
+        assert_eq!(relate_called(&x, &y), relate_called(&y, &x), "{a}|{b} and {c}|{d}");
+    }
+}
+
 proptest! {
     #[test]
     fn relating_is_symmetric_and_a_name_never_contradicts_itself(
