@@ -1,6 +1,9 @@
 //! Logs and metrics of the process. Logs carry codes, counts and stable ids; never names, addresses, numbers, bodies or secrets.
 
-use std::{io, sync::OnceLock};
+use std::{
+    io::{self, IsTerminal},
+    sync::OnceLock,
+};
 
 use indicatif::MultiProgress;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -12,7 +15,10 @@ use crate::config::LogFormat;
 pub fn start_logs(filter: &str, format: LogFormat) {
     // An unreadable filter must not silence the service.
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| AsideBars);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(|| AsideBars);
     match format {
         LogFormat::Text => logs.try_init().ok(),
         LogFormat::Json => logs.json().try_init().ok(),
