@@ -1,6 +1,6 @@
 -- Notes which identifiers CRM contacts have, so that "unique in the CRM" can be told.
--- KEYS 1 census, 2 contacts, 3 facts
--- ARGV 1 walk id or "" , 2 JSON list of {contact, JSON list of identifiers | false (gone)}
+-- KEYS 1 census, 2 contacts
+-- ARGV 1 JSON list of {contact, JSON list of identifiers | false (gone)}
 local function change(identifier, contact, there)
   local held = redis.call('HGET', KEYS[1], identifier)
   local left = {}
@@ -10,7 +10,7 @@ local function change(identifier, contact, there)
   if #left == 0 then redis.call('HDEL', KEYS[1], identifier) else redis.call('HSET', KEYS[1], identifier, cjson.encode(left)) end
 end
 
-for _, item in ipairs(cjson.decode(ARGV[2])) do
+for _, item in ipairs(cjson.decode(ARGV[1])) do
   local contact, identifiers = item[1], item[2]
   local old = redis.call('HGET', KEYS[2], contact)
   if old then for _, i in ipairs(cjson.decode(old)) do change(i, contact, false) end end

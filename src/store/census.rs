@@ -31,7 +31,6 @@ impl Census {
         let _: i64 = redis::Script::new(include_str!("census.lua"))
             .key(self.keys.census())
             .key(self.keys.census_contacts())
-            .arg("")
             .arg(encode("a census page", &list)?)
             .invoke_async(&mut self.pool.get().await?)
             .await?;

@@ -43,11 +43,11 @@ impl CrmKeys {
     pub fn census(&self) -> String {
         self.key("census")
     }
-    /// Hash: contact → its identifiers and the walk in which it was last seen.
+    /// Hash: contact → its identifiers.
     pub fn census_contacts(&self) -> String {
         self.key("census-contacts")
     }
-    /// Hash: facts about the census (`complete`, `walk`).
+    /// Hash: facts about the census (`complete`).
     pub fn census_facts(&self) -> String {
         self.key("census-facts")
     }

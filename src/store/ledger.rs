@@ -12,7 +12,6 @@ use super::{
     StoreError, decode, encode,
     highwater::Highwater,
     keys::{CrmKeys, GoogleKeys},
-    now_ms,
     pool::Pool,
     seal::random_text,
 };
@@ -190,7 +189,6 @@ impl Ledger {
             .arg(&self.token)
             .arg(self.sequence)
             .arg(encode("steps", &steps)?)
-            .arg(now_ms())
             .arg(JOURNAL_LENGTH)
             .arg(DEAD_LENGTH)
             .arg(nonce)

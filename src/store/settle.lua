@@ -2,13 +2,13 @@
 -- and only for the worker that holds the Google account now.
 -- KEYS 1 fence, 2 sequence, 3 links, 4 owners, 5 intents, 6 needs, 7 journal, 8 marks, 9 due, 10 bulk, 11 readings, 12 run-counts, 13 dead,
 -- 14 nonce of the last step, 15 decisions
--- ARGV 1 fencing token, 2 expected sequence, 3 steps as JSON, 4 now (ms), 5 journal length, 6 dead-letter length, 7 nonce of this step
+-- ARGV 1 fencing token, 2 expected sequence, 3 steps as JSON, 4 journal length, 5 dead-letter length, 6 nonce of this step
 -- Returns {new sequence}, {-1} when another worker holds the account, {-2, sequence} when Redis is not where this worker left it.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1 } end
 local sequence = tonumber(redis.call('GET', KEYS[2]) or '0')
 if sequence ~= tonumber(ARGV[2]) then
   -- The same step sent twice, because its first answer was lost on the way: it is done.
-  if sequence == tonumber(ARGV[2]) + 1 and redis.call('GET', KEYS[14]) == ARGV[7] then return { sequence } end
+  if sequence == tonumber(ARGV[2]) + 1 and redis.call('GET', KEYS[14]) == ARGV[6] then return { sequence } end
   return { -2, sequence }
 end
 
@@ -33,8 +33,8 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
   if given(s.disown) and redis.call('HGET', KEYS[4], s.disown) == contact then redis.call('HDEL', KEYS[4], s.disown) end
   put(KEYS[5], contact, s.intent)
   put(KEYS[6], contact, s.need)
-  if given(s.journal) then add(KEYS[7], ARGV[5], s.journal) end
-  if given(s.dead) then add(KEYS[13], ARGV[6], s.dead) end
+  if given(s.journal) then add(KEYS[7], ARGV[4], s.journal) end
+  if given(s.dead) then add(KEYS[13], ARGV[5], s.dead) end
 
   local held = redis.call('HGET', KEYS[8], contact)
   local m = held and cjson.decode(held)
@@ -62,5 +62,5 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
     redis.call('HINCRBY', KEYS[12], m.run .. ':again', 1)
   end
 end
-redis.call('SET', KEYS[14], ARGV[7])
+redis.call('SET', KEYS[14], ARGV[6])
 return { redis.call('INCR', KEYS[2]) }
