@@ -1,6 +1,7 @@
 //! The one integration binary, a module per subject.
 
 mod connect;
+mod demo;
 mod doctor;
 mod events;
 mod failures;

@@ -86,7 +86,8 @@ impl Pace {
         }
     }
 
-    fn visible_after(&self) -> Duration {
+    /// How long the pretend Google takes to show a change in its listings.
+    pub fn visible_after(&self) -> Duration {
         self.real(VISIBLE_AFTER, 200)
     }
 }

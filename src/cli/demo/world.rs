@@ -68,6 +68,8 @@ impl World {
         tokio::spawn(google::serve(listener, options, stop.clone()));
         let (location, crm_token) = fill_crm(&crm, &town).await?;
         let (subject, refresh_token) = fill_google(&google, &town).await?;
+        // Google shows a new contact in listings only after a while; the owner's have been there for years.
+        tokio::time::sleep(pace.visible_after()).await;
         let mut world = Self {
             signing_key: crm::public_key_pem(wish.seed),
             app_id,
