@@ -19,7 +19,6 @@ use crate::{
         StoreError,
         current::Current,
         keys::{CrmKeys, WORKERS},
-        now_ms,
         pool::Pool,
         runs::Runs,
     },
@@ -53,7 +52,7 @@ pub fn router(health: Health) -> Router {
 
 /// Whether any worker process has said lately that it lives.
 pub async fn worker_alive(pool: &Pool) -> Result<bool, StoreError> {
-    let since = now_ms() - i64::try_from(WORKER_ALIVE.as_millis()).unwrap_or(i64::MAX);
+    let since = pool.clock.now_ms() - i64::try_from(WORKER_ALIVE.as_millis()).unwrap_or(i64::MAX);
     let alive: u64 = pool.get().await?.zcount(WORKERS, since, "+inf").await?;
     Ok(alive > 0)
 }

@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn run(state: RunState) -> Option<Run> {
-        Some(Run { error: Some("said".into()), ..Run::begin("r".into(), "asked", state) })
+        Some(Run { error: Some("said".into()), ..Run::begin("r".into(), "asked", state, jiff::Timestamp::UNIX_EPOCH) })
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
 use redis::AsyncCommands;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -19,7 +18,7 @@ use crate::{
         failure::{Class, Failure},
         people::{ListCursor, ListPage},
     },
-    store::{StoreError, current::GoogleAccount, decode, encode, keys::GoogleKeys, lease::Lease, now_ms, pool::Pool},
+    store::{StoreError, current::GoogleAccount, decode, encode, keys::GoogleKeys, lease::Lease, pool::Pool},
 };
 
 use super::{AccessFailure, Tools};
@@ -118,12 +117,12 @@ impl Account {
 
     /// Whether `contacts` are better written as a batch now.
     pub fn prefers_batches(&self, contacts: usize) -> bool {
-        self.budget.prefers_batches(contacts, Timestamp::now())
+        self.budget.prefers_batches(contacts, self.tools.pool.clock.now())
     }
 
     /// How long the budget wants to wait before a call.
     pub fn delay(&self, call: Call) -> Duration {
-        self.budget.delay_for(&call.cost(), Timestamp::now())
+        self.budget.delay_for(&call.cost(), self.tools.pool.clock.now())
     }
 
     /// Waits for the budget and makes sure of the lease, then answers the token to call with. A call must follow at once:
@@ -143,7 +142,7 @@ impl Account {
         }
         let token = self.tools.google_token(&self.google).await?;
         self.lease.ensure(need).await?;
-        self.budget.spend(&call.cost(), Timestamp::now());
+        self.budget.spend(&call.cost(), self.tools.pool.clock.now());
         metrics::counter!("carnet_google_calls_total", "call" => format!("{call:?}")).increment(1);
         Ok(token)
     }
@@ -156,8 +155,10 @@ impl Account {
         result: Result<T, Failure>,
     ) -> Result<T, Failure> {
         match &result {
-            Ok(_) => self.budget.on_success(&call.cost(), Timestamp::now()),
-            Err(Failure::Quota { kind, retry_after }) => self.budget.on_quota(*kind, *retry_after, Timestamp::now()),
+            Ok(_) => self.budget.on_success(&call.cost(), self.tools.pool.clock.now()),
+            Err(Failure::Quota { kind, retry_after }) => {
+                self.budget.on_quota(*kind, *retry_after, self.tools.pool.clock.now())
+            }
             Err(Failure::Unauthorised) => self.tools.access_tokens.invalidate(&self.google.subject, token).await,
             Err(_) => {}
         }
@@ -188,7 +189,12 @@ impl Account {
             Halt::Access(_) => PauseWhy::Access,
             Halt::NotNow(_) | Halt::Store(_) => return Ok(None),
         };
-        let pause = Pause { why, sentence: halt.to_string(), until: now_ms() + PAUSES_MS, token: digest(&self.google) };
+        let pause = Pause {
+            why,
+            sentence: halt.to_string(),
+            until: self.tools.pool.clock.now_ms() + PAUSES_MS,
+            token: digest(&self.google),
+        };
         let key = GoogleKeys::new(&self.google.subject).state();
         let _: () = self.tools.pool.get().await?.hset(key, "pause", encode("a pause", &pause)?).await?;
         tracing::error!(google = %self.google.name, reason = %pause.sentence, "Google account paused; its contacts wait");
@@ -203,7 +209,7 @@ const PAUSES_MS: i64 = 3_600_000;
 pub async fn pause_of(pool: &Pool, google: &GoogleAccount) -> Result<Option<Pause>, StoreError> {
     let held: Option<String> = pool.get().await?.hget(GoogleKeys::new(&google.subject).state(), "pause").await?;
     let Some(pause) = held.map(|text| decode::<Pause>("a pause", &text)).transpose()? else { return Ok(None) };
-    Ok((pause.token == digest(google) && pause.until > now_ms()).then_some(pause))
+    Ok((pause.token == digest(google) && pause.until > pool.clock.now_ms()).then_some(pause))
 }
 
 /// Ends a pause.

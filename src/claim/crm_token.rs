@@ -46,7 +46,8 @@ impl Tools {
         };
         // The registry, not the copy in `current`: another process may have rotated a moment ago.
         let kept = self.kept_tokens(account, declared).await?;
-        if let Some(token) = kept.as_ref().and_then(|t| Credential::Oauth(t.clone()).bearer(Timestamp::now()).cloned())
+        if let Some(token) =
+            kept.as_ref().and_then(|t| Credential::Oauth(t.clone()).bearer(self.pool.clock.now()).cloned())
         {
             return Ok(token);
         }

@@ -14,7 +14,6 @@ use crate::{
     store::{
         StoreError,
         listing::{Listing, ListingFacts},
-        now_ms,
     },
 };
 
@@ -37,7 +36,7 @@ pub async fn refresh(account: &mut Account) -> Result<Refreshed, Halt> {
     let tools = account.tools.clone();
     let installation = tools.now().installation.clone();
     let listing = Listing::new(tools.pool.clone(), account.subject());
-    let asked = now_ms();
+    let asked = tools.pool.clock.now_ms();
     let refreshed = match listing.facts().await?.filter(|f| f.epoch == installation.epoch) {
         Some(facts) => match changes(account, &listing, &facts).await {
             Err(Halt::Failure(failure)) if failure.class() == Class::Relist => {
@@ -62,7 +61,7 @@ fn wait_for_visibility(account: &Account, installation: &crate::store::installat
     }
     let tune = &account.tools.settings.tune;
     let window = i64::try_from((tune.propagation + tune.google_timeout).as_millis()).unwrap_or(i64::MAX);
-    let left = installation.epoch_at.saturating_add(window) - now_ms();
+    let left = installation.epoch_at.saturating_add(window) - account.tools.pool.clock.now_ms();
     match u64::try_from(left) {
         Ok(left) if left > 0 => Err(Halt::NotNow(Duration::from_millis(left))),
         _ => Ok(()),
@@ -94,7 +93,7 @@ async fn full(account: &mut Account, listing: &Listing, epoch: u64, at: i64) -> 
 }
 
 async fn changes(account: &mut Account, listing: &Listing, facts: &ListingFacts) -> Result<Refreshed, Halt> {
-    let at = now_ms();
+    let at = account.tools.pool.clock.now_ms();
     let mut refreshed = Refreshed::default();
     let mut changes = Vec::new();
     let mut cursor = ListCursor::changes_since(facts.sync_token.clone());

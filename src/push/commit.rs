@@ -13,7 +13,6 @@ use crate::{
         current::SyncSpec,
         encode,
         ledger::{Ledger, Mark, Step},
-        now_ms,
     },
 };
 
@@ -58,7 +57,7 @@ impl Context<'_> {
             (Some(link), None) => Some(encode("a link", link)?),
             (None, _) => None,
         });
-        step.journal = Some(journal_entry(self.sync, task, after)?);
+        step.journal = Some(self.journal_entry(task, after)?);
         metrics::counter!("carnet_contacts_total", "result" => task.count).increment(1);
         Ok(step)
     }
@@ -90,7 +89,7 @@ impl Context<'_> {
         step.generation = Some(mark.generation);
         step.tries = Some(mark.tries + 1);
         let wait = crate::claim::backoff(&self.tools.settings.tune, mark.tries);
-        step.due = Some(now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        step.due = Some(self.tools.pool.clock.now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
         step.why = Some(why);
         step
     }
@@ -123,7 +122,7 @@ impl Context<'_> {
             sentence: sentence.to_owned(),
             attempts: (mark.tries + 1).to_string(),
             first: time(mark.first),
-            last: time(now_ms()),
+            last: time(self.tools.pool.clock.now_ms()),
             payload: reading.to_owned(),
             answer: answer.to_owned(),
         }));
@@ -151,29 +150,31 @@ pub fn update_time(person: &Person) -> Option<String> {
     person.metadata.as_ref()?.sources.iter().find(|s| s.kind == "CONTACT")?.update_time.clone()
 }
 
-/// The journal's entry of a write: before and after are the masked fields only.
-pub fn journal_entry(sync: &SyncSpec, task: &Task, after: Option<&Person>) -> Result<Vec<String>, StoreError> {
-    let (mask, before): (Vec<Field>, Option<&Person>) = match &task.deed {
-        Deed::Create { .. } => (Field::ALL.to_vec(), None),
-        Deed::Update { change, before } => (change.mask.iter().copied().collect(), Some(before)),
-        Deed::Trash { before } => (Field::ALL.to_vec(), Some(before)),
-    };
-    let resource = after.map_or_else(|| task.resource().to_owned(), |p| p.resource_name.clone());
-    let op = task.link.as_ref().map(|l| l.op.clone()).unwrap_or_default();
-    let fields = [
-        ("at", now_ms().to_string()),
-        ("sync", sync.id.clone()),
-        ("run", task.mark.run.clone().unwrap_or_default()),
-        ("contact", task.contact.clone()),
-        ("action", task.action.to_owned()),
-        ("reason", task.reason.clone()),
-        ("resource", resource),
-        ("op", op),
-        ("mask", mask.iter().map(|f| f.mask()).collect::<Vec<_>>().join(",")),
-        ("before", masked(before, &mask)?),
-        ("after", masked(after, &mask)?),
-    ];
-    Ok(fields.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect())
+impl Context<'_> {
+    /// The journal's entry of a write: before and after are the masked fields only.
+    fn journal_entry(&self, task: &Task, after: Option<&Person>) -> Result<Vec<String>, StoreError> {
+        let (mask, before): (Vec<Field>, Option<&Person>) = match &task.deed {
+            Deed::Create { .. } => (Field::ALL.to_vec(), None),
+            Deed::Update { change, before } => (change.mask.iter().copied().collect(), Some(before)),
+            Deed::Trash { before } => (Field::ALL.to_vec(), Some(before)),
+        };
+        let resource = after.map_or_else(|| task.resource().to_owned(), |p| p.resource_name.clone());
+        let op = task.link.as_ref().map(|l| l.op.clone()).unwrap_or_default();
+        let fields = [
+            ("at", self.tools.pool.clock.now_ms().to_string()),
+            ("sync", self.sync.id.clone()),
+            ("run", task.mark.run.clone().unwrap_or_default()),
+            ("contact", task.contact.clone()),
+            ("action", task.action.to_owned()),
+            ("reason", task.reason.clone()),
+            ("resource", resource),
+            ("op", op),
+            ("mask", mask.iter().map(|f| f.mask()).collect::<Vec<_>>().join(",")),
+            ("before", masked(before, &mask)?),
+            ("after", masked(after, &mask)?),
+        ];
+        Ok(fields.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect())
+    }
 }
 
 fn masked(person: Option<&Person>, mask: &[Field]) -> Result<String, StoreError> {

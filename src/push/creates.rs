@@ -10,7 +10,7 @@ use crate::{
         person::Person,
     },
     plan::stamp,
-    store::{encode, ledger::Step, now_ms},
+    store::{encode, ledger::Step},
 };
 
 use super::{Context, Deed, Task, intent::Intent, updates::give_way};
@@ -35,7 +35,7 @@ pub async fn create(account: &mut Account, context: &mut Context<'_>, tasks: Vec
 
 /// Writes the intents. The budget is waited for before, so that a call follows at once.
 async fn intend(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<Vec<Intent>, Halt> {
-    let now = now_ms();
+    let now = account.tools.pool.clock.now_ms();
     let millis = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
     // After this moment the call cannot leave any more: the lease would end before its timeout.
     let latest = millis(account.lease.remaining()) - millis(account.tools.settings.tune.google_timeout);
@@ -152,8 +152,10 @@ fn uncertain(account: &Account, task: &Task) -> Step {
     let tune = &account.tools.settings.tune;
     let mut step = Step::of(&task.contact);
     step.generation = Some(task.mark.generation);
-    step.due =
-        Some(now_ms() + i64::try_from((account.lease.remaining() + tune.google_timeout).as_millis()).unwrap_or(0));
+    step.due = Some(
+        account.tools.pool.clock.now_ms()
+            + i64::try_from((account.lease.remaining() + tune.google_timeout).as_millis()).unwrap_or(0),
+    );
     step.why = Some("uncertain_create");
     step.tries = Some(task.mark.tries + 1);
     step

@@ -147,7 +147,7 @@ pub(super) async fn give_way(
         Class::Validation if task.may_lack_its_label() => {
             label::forget(account).await?;
             let mut step = context.again(&task.contact, &task.mark, LABEL_LOOKED_FOR);
-            step.due = Some(crate::store::now_ms());
+            step.due = Some(context.tools.pool.clock.now_ms());
             Ok(context.settle(&[step]).await?)
         }
         Class::Validation | Class::Etag | Class::Gone => Ok(context.settle(&[context.failed(task, &failure)?]).await?),

@@ -2,7 +2,7 @@
 
 use crate::{
     config::Tune,
-    store::{StoreError, keys::CrmKeys, now_ms, pool::Pool},
+    store::{StoreError, keys::CrmKeys, pool::Pool},
 };
 
 /// What one step moved.
@@ -33,7 +33,7 @@ pub async fn dispatch(
     }
     let window = u64::try_from(tune.coalesce.as_millis()).unwrap_or(u64::MAX);
     let most = u64::try_from(tune.coalesce_max.as_millis()).unwrap_or(u64::MAX);
-    call.arg(now_ms()).arg(window).arg(most).arg(AT_A_TIME).arg(if limited { "1" } else { "0" });
+    call.arg(pool.clock.now_ms()).arg(window).arg(most).arg(AT_A_TIME).arg(if limited { "1" } else { "0" });
     let (events, marks) = call.invoke_async(&mut pool.get().await?).await?;
     Ok(Dispatched { events, marks })
 }
@@ -66,7 +66,7 @@ pub async fn mark(pool: &Pool, keys: &CrmKeys, marking: Marking<'_>) -> Result<(
         .key(keys.readings(marking.sync))
         .key(keys.run_counts())
         .key(keys.run(marking.sync))
-        .arg(now_ms())
+        .arg(pool.clock.now_ms())
         .arg(if marking.run.is_some() { "bulk" } else { "live" })
         .arg(marking.run.unwrap_or_default())
         .arg(list)

@@ -5,7 +5,7 @@ use redis::AsyncCommands;
 
 use crate::{
     config::Tune,
-    store::{StoreError, keys::CrmKeys, now_ms, pool::Pool},
+    store::{StoreError, keys::CrmKeys, pool::Pool},
 };
 
 /// Trims one CRM account's stream by age and length; answers how many events went.
@@ -32,7 +32,7 @@ pub async fn trim(pool: &Pool, keys: &CrmKeys, tune: &Tune) -> Result<u64, Store
     let age = i64::try_from(tune.stream_age.as_millis()).unwrap_or(i64::MAX);
     Ok(redis::Script::new(TRIM)
         .key(keys.events())
-        .arg(now_ms().saturating_sub(age).max(0))
+        .arg(pool.clock.now_ms().saturating_sub(age).max(0))
         .arg(tune.stream_max)
         .invoke_async(&mut pool.get().await?)
         .await?)

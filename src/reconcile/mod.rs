@@ -21,7 +21,6 @@ use crate::{
         StoreError,
         current::SyncSpec,
         keys::CrmKeys,
-        now_ms,
         runs::{Run, RunState, Runs},
         seal::random_text,
     },
@@ -93,7 +92,7 @@ impl Reconciler {
             _ => match self.due(sync, &runs).await? {
                 Some(why) => {
                     let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
-                    let run = Run::begin(id, &why, RunState::Counting);
+                    let run = Run::begin(id, &why, RunState::Counting, self.tools.pool.clock.now());
                     runs.begin(&run, self.tools.now().installation.epoch).await?;
                     tracing::info!(sync = %sync.spec.name, run = %run.id, %why, "reconcile begins");
                     run
@@ -125,7 +124,8 @@ impl Reconciler {
             return Ok(None);
         }
         let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
-        let due = runs.last_run().await?.is_none_or(|last| now_ms().saturating_sub(last) >= interval);
+        let due =
+            runs.last_run().await?.is_none_or(|last| self.tools.pool.clock.now_ms().saturating_sub(last) >= interval);
         Ok(due.then(|| "timer".to_owned()))
     }
 }

@@ -58,7 +58,7 @@ impl Census {
 
     /// Says so.
     pub async fn set_complete(&self) -> Result<(), StoreError> {
-        let _: () = self.pool.get().await?.hset(self.keys.census_facts(), "complete", super::now_ms()).await?;
+        let _: () = self.pool.get().await?.hset(self.keys.census_facts(), "complete", self.pool.clock.now_ms()).await?;
         Ok(())
     }
 }

@@ -10,7 +10,6 @@ use super::{
     StoreError,
     highwater::Highwater,
     keys::INSTALLATION,
-    now_ms,
     pool::Pool,
     registry::{Registry, RegistryError, RegistryStore},
     seal::random_text,
@@ -163,7 +162,8 @@ impl Guard {
         self.restore(&snapshot.registry).await?;
         // Past any epoch that this process may have seen in the Redis that is gone.
         let seen = self.highwater.beat();
-        let next = epoch.max(self.highwater.epoch()).max(u64::try_from(now_ms()).unwrap_or(0) / 1000) + 1;
+        let next =
+            epoch.max(self.highwater.epoch()).max(u64::try_from(self.pool.clock.now_ms()).unwrap_or(0) / 1000) + 1;
         self.begin(connection, &snapshot.installation, next, seen + 1).await
     }
 
@@ -178,7 +178,7 @@ impl Guard {
             .key(INSTALLATION)
             .arg(id)
             .arg(epoch)
-            .arg(now_ms())
+            .arg(self.pool.clock.now_ms())
             .arg(beat)
             .invoke_async(connection)
             .await?;

@@ -1,6 +1,7 @@
 //! What Carnet keeps in Redis, and how: one file a subject. Every step that must be atomic is one script in one slot.
 
 pub mod census;
+pub mod clock;
 pub mod current;
 pub mod highwater;
 pub mod installation;
@@ -36,11 +37,6 @@ impl From<pool::PoolError> for StoreError {
     fn from(error: pool::PoolError) -> Self {
         Self::Unavailable(error.into())
     }
-}
-
-/// Milliseconds since 1970, the unit of every time in Redis.
-pub fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }
 
 /// Reads stored JSON; the error names what it was, never what it held.

@@ -10,12 +10,21 @@ use redis::{
     cluster_async::ClusterConnection,
 };
 
+use super::clock::Clock;
+
 /// Redis answers in well under a millisecond; two seconds without an answer is a Redis that cannot be used.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// A pool of connections.
+/// A pool of connections, and the clock of what is stored through them.
 #[derive(Clone)]
-pub enum Pool {
+pub struct Pool {
+    connections: Connections,
+    /// The time.
+    pub clock: Clock,
+}
+
+#[derive(Clone)]
+enum Connections {
     /// `redis://`, `rediss://`, `unix:`.
     Single(deadpool_redis::Pool),
     /// `redis+sentinel://`.
@@ -59,6 +68,31 @@ pub enum PoolError {
 impl Pool {
     /// A pool for an address of DESIGN's forms. Connects to nothing yet.
     pub fn open(address: &str) -> Result<Self, PoolError> {
+        Ok(Self { connections: Connections::open(address)?, clock: Clock::default() })
+    }
+
+    /// A connection for one task.
+    pub async fn get(&self) -> Result<Connection, PoolError> {
+        let lost = |e: &dyn std::fmt::Display| PoolError::Unreachable(e.to_string());
+        match &self.connections {
+            Connections::Single(pool) => pool.get().await.map(Connection::Single).map_err(|e| lost(&e)),
+            Connections::Sentinel(pool) => pool.get().await.map(Connection::Sentinel).map_err(|e| lost(&e)),
+            Connections::Cluster(pool) => pool.get().await.map(Connection::Cluster).map_err(|e| lost(&e)),
+        }
+    }
+
+    /// A connection of its own, outside the pool, for many tasks.
+    pub async fn shared(&self) -> Result<Shared, PoolError> {
+        Ok(match self.get().await? {
+            Connection::Single(connection) => Shared::Single(deadpool_redis::Connection::take(connection)),
+            Connection::Sentinel(connection) => Shared::Single(sentinel::Connection::take(connection)),
+            Connection::Cluster(connection) => Shared::Cluster(cluster::Connection::take(connection)),
+        })
+    }
+}
+
+impl Connections {
+    fn open(address: &str) -> Result<Self, PoolError> {
         let wrong = |e: &dyn std::fmt::Display| PoolError::Address(e.to_string());
         if let Some(rest) = address.strip_prefix("redis+cluster://") {
             let (login, hosts, _) = split(rest);
@@ -86,25 +120,6 @@ impl Pool {
             .build()
             .map_err(|e| wrong(&e))?;
         Ok(Self::Single(pool))
-    }
-
-    /// A connection for one task.
-    pub async fn get(&self) -> Result<Connection, PoolError> {
-        let lost = |e: &dyn std::fmt::Display| PoolError::Unreachable(e.to_string());
-        match self {
-            Self::Single(pool) => pool.get().await.map(Connection::Single).map_err(|e| lost(&e)),
-            Self::Sentinel(pool) => pool.get().await.map(Connection::Sentinel).map_err(|e| lost(&e)),
-            Self::Cluster(pool) => pool.get().await.map(Connection::Cluster).map_err(|e| lost(&e)),
-        }
-    }
-
-    /// A connection of its own, outside the pool, for many tasks.
-    pub async fn shared(&self) -> Result<Shared, PoolError> {
-        Ok(match self.get().await? {
-            Connection::Single(connection) => Shared::Single(deadpool_redis::Connection::take(connection)),
-            Connection::Sentinel(connection) => Shared::Single(sentinel::Connection::take(connection)),
-            Connection::Cluster(connection) => Shared::Cluster(cluster::Connection::take(connection)),
-        })
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, decode, encode, keys::CrmKeys, now_ms, pool::Pool};
+use super::{StoreError, decode, encode, keys::CrmKeys, pool::Pool};
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,13 +61,13 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run that begins now.
-    pub fn begin(id: String, why: &str, state: RunState) -> Self {
+    /// A run that begins at this time.
+    pub fn begin(id: String, why: &str, state: RunState, started: Timestamp) -> Self {
         Self {
             id,
             why: why.to_owned(),
             state,
-            started: Timestamp::now(),
+            started,
             finished: None,
             cursor: None,
             seen: 0,
@@ -203,13 +203,13 @@ impl Runs {
         run.counts = self.counts(&run.id).await?;
         run.state = state;
         run.error = error;
-        run.finished = Some(Timestamp::now());
+        run.finished = Some(self.pool.clock.now());
         self.save(&run).await?;
         let mut connection = self.pool.get().await?;
         let reports = self.keys.reports(&self.sync);
         let _: () = connection.lpush(&reports, encode("a run", &run)?).await?;
         let _: () = connection.ltrim(&reports, 0, REPORTS_KEPT - 1).await?;
-        let _: () = connection.hset(self.keys.sync(&self.sync), "last_run", now_ms()).await?;
+        let _: () = connection.hset(self.keys.sync(&self.sync), "last_run", self.pool.clock.now_ms()).await?;
         let fields: Vec<String> = run.counts.keys().map(|n| format!("{}:{n}", run.id)).collect();
         if !fields.is_empty() {
             let _: () = connection.hdel(self.keys.run_counts(), fields).await?;

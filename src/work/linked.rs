@@ -92,7 +92,7 @@ impl Work<'_> {
     fn is_young(&self, link: &Link) -> bool {
         let written = link.update_time.as_deref().and_then(|t| t.parse::<Timestamp>().ok());
         let window = self.tools.settings.tune.propagation;
-        written.is_some_and(|at| Timestamp::now().duration_since(at).unsigned_abs() < window)
+        written.is_some_and(|at| self.tools.pool.clock.now().duration_since(at).unsigned_abs() < window)
     }
 
     /// Merges the CRM's state into a person.

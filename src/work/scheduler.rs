@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     claim::{Halt, Tools, rest},
-    store::{StoreError, keys::WORKERS, now_ms},
+    store::{StoreError, keys::WORKERS},
 };
 
 use super::{
@@ -128,7 +128,7 @@ impl Workers {
 
     fn ring_at(&self, subject: &str, due: Option<i64>) {
         let Some(due) = due else { return };
-        let wait = u64::try_from(due - now_ms()).unwrap_or(0);
+        let wait = u64::try_from(due - self.tools.pool.clock.now_ms()).unwrap_or(0);
         // The sweep finds what is further away.
         if wait < 60_000 {
             self.bell.ring(subject, Instant::now() + Duration::from_millis(wait));
@@ -167,7 +167,8 @@ impl Workers {
 
     async fn say_alive(&self) {
         let said = async {
-            let _: () = self.tools.pool.get().await?.zadd(WORKERS, &self.tools.holder, now_ms()).await?;
+            let _: () =
+                self.tools.pool.get().await?.zadd(WORKERS, &self.tools.holder, self.tools.pool.clock.now_ms()).await?;
             Ok::<_, StoreError>(())
         };
         // Without Redis nobody asks.

@@ -18,7 +18,6 @@ use crate::{
         encode,
         keys::CrmKeys,
         ledger::{Mark, Step},
-        now_ms,
         registry::{Refusal, Registry},
         runs::Runs,
     },
@@ -103,7 +102,7 @@ pub fn later(
     }
     let mut step = Step::of(&item.contact);
     step.generation = Some(item.mark.generation);
-    step.due = Some(now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+    step.due = Some(context.tools.pool.clock.now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
     step.stale = stale.then_some(item.mark.stale + 1);
     step.why = Some(why);
     step.reread = stale;
@@ -111,11 +110,11 @@ pub fn later(
 }
 
 /// The end of an uncertain create is known: looked at again at once, alone if it had failed in a batch.
-pub fn resolved(item: &Item, alone: bool) -> Step {
+pub fn resolved(context: &Context<'_>, item: &Item, alone: bool) -> Step {
     let mut step = Step::of(&item.contact);
     step.generation = Some(item.mark.generation);
     step.intent = Some(None);
-    step.due = Some(now_ms());
+    step.due = Some(context.tools.pool.clock.now_ms());
     step.why = Some(if alone { "alone" } else { "resolved" });
     step
 }
@@ -130,7 +129,7 @@ pub async fn deleted_in_google(account: &Account, context: &mut Context<'_>, ite
         step.link = Some(Some(encode("a link", &gone)?));
         step.disown = Some(link.resource.clone());
         step.journal =
-            Some(noticed(context.sync, item, "deleted-in-google", "the user deleted it in Google; it stays deleted"));
+            Some(noticed(context, item, "deleted-in-google", "the user deleted it in Google; it stays deleted"));
         steps.push(step);
     }
     refuse(account, context, items, |_, _| Some(Refusal::Deleted)).await?;
@@ -158,7 +157,7 @@ pub async fn opted_out(account: &Account, context: &mut Context<'_>, item: &Item
         rest.resource.clone_from(&person.resource_name);
         step.link = Some(Some(encode("a link", &rest)?));
     }
-    step.journal = Some(noticed(context.sync, item, "opted-out", "the user took the label off; it is left alone"));
+    step.journal = Some(noticed(context, item, "opted-out", "the user took the label off; it is left alone"));
     Ok(context.settle(&[step]).await?)
 }
 
@@ -185,10 +184,10 @@ async fn refuse(
     changed.await.map(drop).map_err(|e| Halt::Store(StoreError::Unreadable("the registry", e.to_string())))
 }
 
-fn noticed(sync: &SyncSpec, item: &Item, action: &str, reason: &str) -> Vec<String> {
+fn noticed(context: &Context<'_>, item: &Item, action: &str, reason: &str) -> Vec<String> {
     let fields = [
-        ("at", now_ms().to_string()),
-        ("sync", sync.id.clone()),
+        ("at", context.tools.pool.clock.now_ms().to_string()),
+        ("sync", context.sync.id.clone()),
         ("run", item.mark.run.clone().unwrap_or_default()),
         ("contact", item.contact.clone()),
         ("action", action.to_owned()),

@@ -13,7 +13,6 @@ use crate::{
         current::{Current, GoogleAccount, SyncSpec},
         keys::{CrmKeys, GoogleKeys},
         ledger::Ledger,
-        now_ms,
         runs::{Lane, Runs},
     },
 };
@@ -65,7 +64,7 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
     let mut ledgers: HashMap<AccountKey, Ledger> = HashMap::new();
     let mut left = usize::try_from(tools.settings.tune.slice).unwrap_or(200).max(1);
     // Live contacts of every sync before the bulk of any; and no sync's bulk always first.
-    let turn = usize::try_from(now_ms() / 1000).unwrap_or(0) % syncs.len().max(1);
+    let turn = usize::try_from(tools.pool.clock.now_ms() / 1000).unwrap_or(0) % syncs.len().max(1);
     let rounds = [Lane::Live, Lane::Bulk].into_iter().flat_map(|lane| {
         let syncs = syncs.iter().cycle().skip(turn).take(syncs.len());
         syncs.map(move |sync| (lane, sync.clone()))
@@ -75,7 +74,7 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
         if left == 0 || runs.paused().await?.is_some() {
             continue;
         }
-        let due = runs.due(lane, now_ms(), left).await?;
+        let due = runs.due(lane, tools.pool.clock.now_ms(), left).await?;
         if due.is_empty() {
             continue;
         }
@@ -128,7 +127,7 @@ async fn anything_due(tools: &Tools, google: &GoogleAccount) -> Result<bool, Sto
     if wants_refresh(tools, &google.subject).await? {
         return Ok(true);
     }
-    Ok(next_due(tools, google).await?.is_some_and(|due| due <= now_ms()))
+    Ok(next_due(tools, google).await?.is_some_and(|due| due <= tools.pool.clock.now_ms()))
 }
 
 /// When the next contact of any sync that is not paused is due.

@@ -8,7 +8,6 @@ use crate::{
     store::{
         encode,
         ledger::{Mark, Step},
-        now_ms,
     },
 };
 
@@ -27,7 +26,7 @@ pub enum Allowed {
 pub fn allowed(context: &Context<'_>, intent: &Intent) -> Allowed {
     let tune = &context.tools.settings.tune;
     let millis = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-    match intent.resolve(now_ms(), millis(tune.google_timeout), millis(tune.propagation)) {
+    match intent.resolve(context.tools.pool.clock.now_ms(), millis(tune.google_timeout), millis(tune.propagation)) {
         Resolve::Wait(until) => Allowed::Wait(until),
         Resolve::Look if intent.absent_at.is_none() => Allowed::FirstLook,
         Resolve::Look => Allowed::LastLook,
@@ -41,7 +40,7 @@ pub fn absent_once(
     mark: &Mark,
     intent: &Intent,
 ) -> Result<Step, crate::store::StoreError> {
-    let now = now_ms();
+    let now = context.tools.pool.clock.now_ms();
     let window = i64::try_from(context.tools.settings.tune.propagation.as_millis()).unwrap_or(i64::MAX);
     let mut step = waiting(contact, mark, now + window);
     step.intent = Some(Some(encode("an intent", &Intent { absent_at: Some(now), ..intent.clone() })?));
@@ -51,7 +50,7 @@ pub fn absent_once(
 /// A moment later, once more.
 pub fn soon(context: &Context<'_>, item: &super::batch::Item) -> Step {
     let wait = i64::try_from(context.tools.settings.tune.retry_base.as_millis()).unwrap_or(i64::MAX);
-    waiting(&item.contact, &item.mark, now_ms() + wait)
+    waiting(&item.contact, &item.mark, context.tools.pool.clock.now_ms() + wait)
 }
 
 /// The contact waits until then.

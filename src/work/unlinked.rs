@@ -162,14 +162,14 @@ impl Work<'_> {
                 // Listed, but not to be read just now: looked for again, without any conclusion.
                 (Found::Unknown, _) => uncertain::soon(&self.context, &item),
                 // It was done: the contact is looked at again, and found by its stamp.
-                (Found::Stamped(_) | Found::Twins(_), _) => settle::resolved(&item, false),
+                (Found::Stamped(_) | Found::Twins(_), _) => settle::resolved(&self.context, &item, false),
                 (_, Allowed::FirstLook) => uncertain::absent_once(&self.context, &item.contact, &item.mark, intent)?,
                 // Twice not there: it did not happen.
                 _ if item.mark.tries >= most => {
                     let sentence = "Google kept failing when this contact was to be made";
                     self.context.dead_letter(&item.contact, &item.mark, "google_keeps_failing", sentence, "", "")
                 }
-                _ => settle::resolved(&item, intent.alone),
+                _ => settle::resolved(&self.context, &item, intent.alone),
             });
         }
         Ok(self.context.settle(&steps).await?)
