@@ -17,27 +17,16 @@ use crate::{
     },
 };
 
-use super::{Account, Halt};
-
-/// Persons that changed or went since the last time.
-#[derive(Debug, Default)]
-pub struct Refreshed {
-    /// Persons that are gone.
-    pub gone: Vec<String>,
-    /// `(old name, new name)` of persons whose resource name changed.
-    pub renamed: Vec<(String, String)>,
-    /// Whether everything was listed anew.
-    pub full: bool,
-}
+use super::{Account, Halt, moved::mark_moved};
 
 /// Brings the listing up to date. In a new epoch nothing is listed before every write of the lost one must be visible:
 /// [`Halt::NotNow`] until then.
-pub async fn refresh(account: &mut Account) -> Result<Refreshed, Halt> {
+pub async fn refresh(account: &mut Account) -> Result<(), Halt> {
     let tools = account.tools.clone();
     let installation = tools.now().installation.clone();
     let listing = Listing::new(tools.pool.clone(), account.subject());
     let asked = tools.pool.clock.now_ms();
-    let refreshed = match listing.facts().await?.filter(|f| f.epoch == installation.epoch) {
+    match listing.facts().await?.filter(|f| f.epoch == installation.epoch) {
         Some(facts) => match changes(account, &listing, &facts).await {
             Err(Halt::Failure(failure)) if failure.class() == Class::Relist => {
                 tracing::info!("the sync token is no longer taken; listing everything");
@@ -49,9 +38,9 @@ pub async fn refresh(account: &mut Account) -> Result<Refreshed, Halt> {
             wait_for_visibility(account, &installation)?;
             full(account, &listing, installation.epoch, asked).await?
         }
-    };
+    }
     account.listed = Some(Instant::now());
-    Ok(refreshed)
+    Ok(())
 }
 
 fn wait_for_visibility(account: &Account, installation: &crate::store::installation::Installation) -> Result<(), Halt> {
@@ -68,7 +57,7 @@ fn wait_for_visibility(account: &Account, installation: &crate::store::installat
     }
 }
 
-async fn full(account: &mut Account, listing: &Listing, epoch: u64, at: i64) -> Result<Refreshed, Halt> {
+async fn full(account: &mut Account, listing: &Listing, epoch: u64, at: i64) -> Result<(), Halt> {
     let mut persons = std::collections::BTreeMap::new();
     let mut cursor = ListCursor::default();
     loop {
@@ -82,19 +71,20 @@ async fn full(account: &mut Account, listing: &Listing, epoch: u64, at: i64) -> 
             (Some(next), _) => cursor = next,
             (None, Some(token)) => {
                 let facts = ListingFacts { epoch, sync_token: token, at };
+                let known = listing.all().await?.into_iter();
+                let lost: Vec<_> = known.filter(|(name, _)| !persons.contains_key(name)).collect();
+                mark_moved(account, &lost).await?;
                 let persons: Vec<_> = persons.into_iter().collect();
                 let fence = account.lease.token.clone();
-                listing.replace(&fence, &persons, &facts).await?;
-                return Ok(Refreshed { full: true, ..Refreshed::default() });
+                return Ok(listing.replace(&fence, &persons, &facts).await?);
             }
             (None, None) => return Err(no_token()),
         }
     }
 }
 
-async fn changes(account: &mut Account, listing: &Listing, facts: &ListingFacts) -> Result<Refreshed, Halt> {
+async fn changes(account: &mut Account, listing: &Listing, facts: &ListingFacts) -> Result<(), Halt> {
     let at = account.tools.pool.clock.now_ms();
-    let mut refreshed = Refreshed::default();
     let mut changes = Vec::new();
     let mut cursor = ListCursor::changes_since(facts.sync_token.clone());
     let token = loop {
@@ -104,10 +94,8 @@ async fn changes(account: &mut Account, listing: &Listing, facts: &ListingFacts)
             let name = person.resource_name.clone();
             for old in person.metadata.iter().flat_map(|m| &m.previous_resource_names) {
                 changes.push((old.clone(), None));
-                refreshed.renamed.push((old.clone(), name.clone()));
             }
             if person.is_deleted() {
-                refreshed.gone.push(name.clone());
                 changes.push((name, None));
             } else {
                 changes.push((name, Some(marks(person, &region))));
@@ -119,10 +107,12 @@ async fn changes(account: &mut Account, listing: &Listing, facts: &ListingFacts)
             (None, None) => return Err(no_token()),
         }
     };
+    let lost: Vec<String> = changes.iter().filter(|(_, marks)| marks.is_none()).map(|(name, _)| name.clone()).collect();
+    let known_by = listing.marks(&lost).await?;
+    mark_moved(account, &lost.into_iter().zip(known_by).collect::<Vec<_>>()).await?;
     // The token is advanced last: what it stands for has been written.
     let fence = account.lease.token.clone();
-    listing.update(&fence, &changes, &ListingFacts { epoch: facts.epoch, sync_token: token, at }).await?;
-    Ok(refreshed)
+    Ok(listing.update(&fence, &changes, &ListingFacts { epoch: facts.epoch, sync_token: token, at }).await?)
 }
 
 /// The last page must carry a token; without one the listing cannot be continued and is not believed.

@@ -5,6 +5,7 @@ mod account;
 mod crm_token;
 mod google_token;
 pub mod listing;
+mod moved;
 mod rest;
 mod tools;
 

@@ -11,7 +11,7 @@ pub mod label;
 mod task;
 mod updates;
 
-pub use commit::Context;
+pub use commit::{Context, update_time};
 pub use task::{Deed, Task};
 
 use crate::claim::{Account, Halt};

@@ -29,6 +29,7 @@ use crate::{
 
 pub use preview::{Plan, PreviewError, preview};
 pub use report::report;
+pub use walk::Interrupted;
 
 /// Starts runs when they are due or asked for, and takes up those that were interrupted.
 #[derive(Clone)]
@@ -83,7 +84,7 @@ impl Reconciler {
     }
 
     /// Takes up the run in progress, or begins one that is due.
-    async fn advance(&self, sync: &Arc<SyncSpec>, stop: &CancellationToken) -> Result<(), walk::Interrupted> {
+    pub async fn advance(&self, sync: &Arc<SyncSpec>, stop: &CancellationToken) -> Result<(), Interrupted> {
         let Some(google) = &sync.google else { return Ok(()) };
         let keys = CrmKeys::new(&sync.account.key);
         let runs = Runs::new(self.tools.pool.clone(), keys, &sync.id);

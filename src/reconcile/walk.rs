@@ -1,7 +1,7 @@
 //! One run, from its cursor on: count the CRM's contacts if that was never done, read them against the links, wait until
 //! everything marked is worked off. The cursor and what a page marked are one write, so it resumes at the page.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use redis::AsyncCommands;
 use tokio_util::sync::CancellationToken;
@@ -43,9 +43,6 @@ pub enum Interrupted {
     #[error(transparent)]
     Access(#[from] CrmAccessFailure),
 }
-
-/// How often a run that waits for the writes looks whether they are done.
-const LOOK: Duration = Duration::from_millis(250);
 
 pub(super) struct Walk<'a> {
     tools: &'a Tools,
@@ -204,8 +201,7 @@ impl<'a> Walk<'a> {
         let most = i64::try_from(self.tools.settings.tune.backlog_max).unwrap_or(i64::MAX);
         let declared = || self.tools.now().sync_with_id(&self.sync.id).is_some();
         while !self.stop.is_cancelled() && declared() && self.left(run).await? > most {
-            lease.ensure(LOOK * 4).await?;
-            tokio::time::sleep(LOOK).await;
+            self.pause(lease).await?;
         }
         Ok(())
     }
@@ -220,14 +216,21 @@ impl<'a> Walk<'a> {
                 self.runs.finish(run.clone(), RunState::Failed, Some(said)).await?;
                 return Ok(());
             }
-            lease.ensure(LOOK * 4).await?;
-            tokio::time::sleep(LOOK).await;
+            self.pause(lease).await?;
         }
         ring();
         let mut run = run.clone();
         run.twins = self.twins().await?;
         let done = self.runs.finish(run, RunState::Done, None).await?;
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, seen = done.seen, marked = done.marked, counts = ?done.counts, "reconcile done");
+        Ok(())
+    }
+
+    /// Waits a moment until the next look at what is left.
+    async fn pause(&self, lease: &mut Lease) -> Result<(), StoreError> {
+        let look = self.tools.settings.tune.sweep / 4;
+        lease.ensure(look * 4).await?;
+        tokio::time::sleep(look).await;
         Ok(())
     }
 

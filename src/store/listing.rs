@@ -74,6 +74,11 @@ impl Listing {
         self.write(token, changes, &BTreeMap::new(), false).await
     }
 
+    /// Gives it up: the next time everything is listed anew.
+    pub async fn forget(&self) -> Result<(), StoreError> {
+        Ok(self.pool.get().await?.del(self.keys.listing_facts()).await?)
+    }
+
     /// Which persons have each of these marks (identifiers or stamps).
     pub async fn persons(&self, marks: &[String]) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
         let mut found = BTreeMap::new();
@@ -89,9 +94,19 @@ impl Listing {
         Ok(found)
     }
 
-    /// How many persons there are.
-    pub async fn count(&self) -> Result<u64, StoreError> {
-        Ok(self.pool.get().await?.hlen(self.keys.listing()).await?)
+    /// What each of these persons is known by; nothing for one that is not known.
+    pub async fn marks(&self, persons: &[String]) -> Result<Vec<Vec<String>>, StoreError> {
+        if persons.is_empty() {
+            return Ok(Vec::new());
+        }
+        let held: Vec<Option<String>> = self.pool.get().await?.hmget(self.keys.listing(), persons).await?;
+        held.into_iter().map(|text| text.map_or_else(|| Ok(Vec::new()), |t| entry(&t))).collect()
+    }
+
+    /// Every person, with what it is known by.
+    pub async fn all(&self) -> Result<Vec<(String, Vec<String>)>, StoreError> {
+        let held: HashMap<String, String> = self.pool.get().await?.hgetall(self.keys.listing()).await?;
+        held.into_iter().map(|(person, text)| Ok((person, entry(&text)?))).collect()
     }
 
     /// Whether this person is known.
@@ -136,6 +151,11 @@ impl Listing {
             .await?;
         if written < 0 { Err(StoreError::Fenced) } else { Ok(()) }
     }
+}
+
+/// What a person is known by. The script writes an empty list as `{}`.
+fn entry(text: &str) -> Result<Vec<String>, StoreError> {
+    if text == "{}" { Ok(Vec::new()) } else { decode("a listing entry", text) }
 }
 
 fn fields(facts: &ListingFacts) -> BTreeMap<&'static str, String> {

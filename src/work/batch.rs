@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use crate::{
     claim::{Account, Halt, Tools},
     contact::Contact,
+    google::person::Person,
     plan::{
         desired::desired,
         filter::passes,
@@ -19,6 +20,7 @@ use crate::{
         current::SyncSpec,
         keys::CrmKeys,
         ledger::{Ledger, LedgerView, Mark, Step},
+        listing::Listing,
         registry::{Refusal, Registry},
         runs::Runs,
         seal::random_text,
@@ -28,7 +30,7 @@ use crate::{
 use super::{
     gather::{State, gather},
     matching::read,
-    recall::recall,
+    recall::{recall, recall_leaving},
     retire::{Leaving, Retirement, is_held, retire, tombstone},
     settle,
     uncertain::{self, Allowed},
@@ -70,12 +72,21 @@ pub async fn work_off(
     let items = work.set_aside_refused(account, refusals, items).await?;
     let (mut ready, uncertain) = work.split_uncertain(items).await?;
     let states = work.gather(account, &ready).await?;
-    recall(account, sync, &mut ready, &states).await?;
+    let unclear = recall_leaving(account, sync, &mut ready, &states).await?;
+    if !unclear.is_empty() {
+        account.listed = None;
+        settle::freshen(account).await?;
+    }
     let mut tasks = Vec::new();
     let mut linked = Vec::new();
     let mut unlinked = Vec::new();
     let mut leaving = Vec::new();
     for (item, state) in ready.into_iter().zip(states) {
+        if unclear.contains(&item.contact) {
+            settle::doubt(account, &item).await?;
+            work.context.settle(&[settle::unread(&work.context, &item)]).await?;
+            continue;
+        }
         match work.sort(item, state).await? {
             Sorted::Settled => {}
             Sorted::Leaving(item, why) => leaving.push((item, why)),
@@ -230,16 +241,15 @@ impl Work<'_> {
         Ok(Sorted::Settled)
     }
 
-    async fn retire(&mut self, account: &mut Account, leaving: Vec<(Item, Leaving)>) -> Result<Vec<Task>, Halt> {
-        let names: Vec<String> =
-            leaving.iter().filter_map(|(item, _)| item.link.as_ref()).map(|l| l.resource.clone()).collect();
-        let persons = read(account, &names).await?;
+    async fn retire(&mut self, account: &mut Account, mut leaving: Vec<(Item, Leaving)>) -> Result<Vec<Task>, Halt> {
+        let persons = self.read_leaving(account, &mut leaving).await?;
         let current = self.tools.now();
         let mut tasks = Vec::new();
         let mut steps = Vec::new();
         for (item, why) in leaving {
             let Some(link) = &item.link else { continue };
             let Some(person) = persons.get(&link.resource) else {
+                settle::doubt(account, &item).await?;
                 steps.push(settle::unread(&self.context, &item));
                 continue;
             };
@@ -251,6 +261,36 @@ impl Work<'_> {
         }
         self.context.settle(&steps).await?;
         Ok(tasks)
+    }
+
+    /// The persons of contacts that leave. One that is gone may have been merged into another, which then has its stamp.
+    async fn read_leaving(
+        &self,
+        account: &mut Account,
+        leaving: &mut [(Item, Leaving)],
+    ) -> Result<BTreeMap<String, Option<Person>>, Halt> {
+        let name = |item: &Item| item.link.as_ref().map(|l| l.resource.clone());
+        let names: Vec<String> = leaving.iter().filter_map(|(item, _)| name(item)).collect();
+        let mut persons = read(account, &names).await?;
+        let is_gone = |item: &Item| name(item).is_some_and(|name| matches!(persons.get(&name), Some(None)));
+        let gone: Vec<&mut Item> = leaving.iter_mut().map(|(item, _)| item).filter(|item| is_gone(item)).collect();
+        if gone.is_empty() {
+            return Ok(persons);
+        }
+        settle::freshen(account).await?;
+        recall(account, self.sync, gone).await?;
+        let found: Vec<String> = leaving.iter().filter_map(|(item, _)| name(item)).collect();
+        let unread: Vec<String> = found.into_iter().filter(|name| !persons.contains_key(name)).collect();
+        persons.extend(read(account, &unread).await?);
+        // One that the listing still has may have become part of another, which the listing does not tell yet.
+        let listing = Listing::new(self.tools.pool.clone(), account.subject());
+        let gone: Vec<String> = persons.iter().filter(|(_, p)| p.is_none()).map(|(name, _)| name.clone()).collect();
+        for name in gone {
+            if listing.contains(&name).await? {
+                persons.remove(&name);
+            }
+        }
+        Ok(persons)
     }
 
     pub async fn label(&mut self, account: &mut Account) -> Result<String, Halt> {

@@ -15,7 +15,7 @@ use crate::{
         merge::{self, Merge, merge},
         stamp::Origin,
     },
-    push::{Deed, Task, label},
+    push::{Deed, Task, label, update_time},
     store::{StoreError, encode, listing::Listing},
 };
 
@@ -40,6 +40,11 @@ impl Work<'_> {
         for (item, contact) in linked {
             let Some(link) = item.link.clone() else { continue };
             match persons.get(&link.resource) {
+                // What was written last is not in it yet: a label that we gave would seem to be taken off.
+                Some(Some(person)) if is_behind(person, &link) => {
+                    let step = self.context.again(&item.contact, &item.mark, "stale_in_google");
+                    self.context.settle(&[step]).await?;
+                }
                 Some(Some(person)) => {
                     tasks.extend(self.merge_one(account, item, &contact, person, link.origin, "updated").await?);
                 }
@@ -76,6 +81,7 @@ impl Work<'_> {
                     tasks.extend(self.merge_one(account, item, &contact, &person, link.origin, "updated").await?);
                 }
                 Found::Unknown | Found::Twins(_) => {
+                    settle::doubt(account, &item).await?;
                     self.context.settle(&[settle::unread(&self.context, &item)]).await?;
                 }
                 _ if self.is_young(&link) || listing.contains(&link.resource).await? => {
@@ -215,6 +221,14 @@ impl Work<'_> {
             reading: encode("a reading", contact)?,
         })
     }
+}
+
+/// Whether Google answered with an older version than the one that we wrote last.
+fn is_behind(person: &Person, link: &Link) -> bool {
+    let time = |text: Option<&str>| text.and_then(|text| text.parse::<Timestamp>().ok());
+    let (read, written) = (update_time(person), &link.update_time);
+    person.resource_name == link.resource
+        && time(read.as_deref()).zip(time(written.as_deref())).is_some_and(|(read, written)| read < written)
 }
 
 /// What a write leaves in Google.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::settle;
 use crate::{
     claim::{Account, Halt, listing::released_mark},
     contact::Contact,
@@ -137,6 +138,7 @@ impl Wanted<'_> {
 /// Reads persons whole. `None`: Google has no such person (any more).
 pub async fn read(account: &mut Account, names: &[String]) -> Result<BTreeMap<String, Option<Person>>, Halt> {
     let mut read = BTreeMap::new();
+    let mut unclear = Vec::new();
     for chunk in names.chunks(MAX_BATCH) {
         let token = account.pay(Call::BatchGet).await?;
         let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
@@ -145,9 +147,20 @@ pub async fn read(account: &mut Account, names: &[String]) -> Result<BTreeMap<St
             match result.outcome {
                 Ok(person) => drop(read.insert(result.requested, Some(person))),
                 Err(Failure::NotFound) => drop(read.insert(result.requested, None)),
-                // Neither there nor gone: left out, and looked at again later.
-                Err(_) => {}
+                Err(_) => unclear.push(result.requested),
             }
+        }
+    }
+    if unclear.is_empty() {
+        return Ok(read);
+    }
+    // Google has been seen to answer 500 for a person that is not there: the listing tells. One that it still has is neither
+    // there nor gone: left out, and looked at again later.
+    settle::freshen(account).await?;
+    let listing = Listing::new(account.tools.pool.clone(), account.subject());
+    for name in unclear {
+        if !listing.contains(&name).await? {
+            read.insert(name, None);
         }
     }
     Ok(read)

@@ -23,3 +23,4 @@ pub use bell::Bell;
 pub use matching::{Found, look_up};
 pub use scheduler::Workers;
 pub use settle::Need;
+pub use slice::{Slice, work};

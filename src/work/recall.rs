@@ -1,7 +1,8 @@
-//! Finds again what a contact without a link has in Google: made by a create whose end was never written down, or linked in
-//! a Redis that is gone. Looked for is only a contact that leaves; one that stays is matched by its stamp anyway.
+//! Finds again what a contact that leaves has in Google, when its link does not say: made by a create whose end was never
+//! written down, linked in a Redis that is gone, or merged by its owner into another person. A contact that stays is
+//! matched by its stamp anyway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     claim::{Account, Halt},
@@ -17,17 +18,18 @@ use crate::{
 
 use super::{batch::Item, gather::State, matching::read, settle};
 
-/// Gives the contacts that leave the link that their stamp in Google stands for.
-pub(super) async fn recall(
+/// Gives contacts without a link that leave the link that their stamp in Google stands for. Answers those of which the
+/// listing knows the stamp, on somebody who is not to be read: what they have cannot be told now.
+pub(super) async fn recall_leaving(
     account: &mut Account,
     sync: &SyncSpec,
     items: &mut [Item],
     states: &[State],
-) -> Result<(), Halt> {
+) -> Result<BTreeSet<String>, Halt> {
     let leaving = items.iter_mut().zip(states).filter(|(item, state)| item.link.is_none() && leaves(sync, state));
-    let mut leaving: Vec<&mut Item> = leaving.map(|(item, _)| item).collect();
+    let leaving: Vec<&mut Item> = leaving.map(|(item, _)| item).collect();
     if leaving.is_empty() {
-        return Ok(());
+        return Ok(BTreeSet::new());
     }
     let listing = Listing::new(account.tools.pool.clone(), account.subject());
     let epoch = account.tools.now().installation.epoch;
@@ -35,22 +37,37 @@ pub(super) async fn recall(
     if listing.facts().await?.is_none_or(|facts| facts.epoch != epoch) {
         settle::freshen(account).await?;
     }
+    recall(account, sync, leaving).await
+}
+
+/// Gives each contact that the listing knows by its stamp the link that the stamp stands for; answers as
+/// [`recall_leaving`].
+pub(super) async fn recall(
+    account: &mut Account,
+    sync: &SyncSpec,
+    mut leaving: Vec<&mut Item>,
+) -> Result<BTreeSet<String>, Halt> {
+    let mut unclear = BTreeSet::new();
+    let listing = Listing::new(account.tools.pool.clone(), account.subject());
     let mark = |item: &Item| stamp_mark(&sync.account.key, &item.contact);
     let hits = listing.persons(&leaving.iter().map(|item| mark(item)).collect::<Vec<_>>()).await?;
     if hits.is_empty() {
-        return Ok(());
+        return Ok(unclear);
     }
     let persons = read(account, &hits.values().flatten().cloned().collect::<Vec<_>>()).await?;
     let labels = labels(account, sync).await?;
     for item in &mut leaving {
-        let names = hits.get(&mark(item)).into_iter().flatten();
-        let found = names.filter_map(|name| persons.get(name)?.as_ref()).find_map(|person| {
+        let Some(names) = hits.get(&mark(item)) else { continue };
+        if !names.iter().any(|name| matches!(persons.get(name), Some(Some(_)))) {
+            unclear.insert(item.contact.clone());
+        }
+        let found = names.iter().filter_map(|name| persons.get(name)?.as_ref()).find_map(|person| {
             let stamp = stamp_for(person, &sync.account.key, &item.contact).filter(|s| !s.released)?;
             Some(link_of(person, stamp, &labels))
         });
-        item.link = found;
+        item.link = found.or(item.link.take());
     }
-    Ok(())
+    Ok(unclear)
 }
 
 fn leaves(sync: &SyncSpec, state: &State) -> bool {

@@ -9,7 +9,7 @@ use crate::{
         base::Base,
         link::{Link, LinkState},
         release::release,
-        stamp::{Origin, stamp_for},
+        stamp::{Origin, stamp_for, stamps_of},
     },
     push::{Deed, Task},
     store::{
@@ -82,7 +82,8 @@ pub(super) fn retire(
     if sync.spec.removal == Removal::Trash && origin == Origin::Created && stamp.is_some() && alone {
         return task(Deed::Trash { before: Box::new(person.clone()) }, after, "trashed");
     }
-    let taken_off = if sync.spec.removal == Removal::Keep { None } else { label.as_deref() };
+    let stays = sync.spec.removal == Removal::Keep || is_labelled_for_another(person, current, sync, contact);
+    let taken_off = if stays { None } else { label.as_deref() };
     let change = release(person, &sync.account.key, contact, op, taken_off).and_then(|mut change| {
         if held_by_others {
             // Other syncs still manage it: only this one's label goes.
@@ -137,9 +138,17 @@ pub(super) fn tombstone(item: &Item) -> Link {
 
 /// Whether another CRM contact's stamp is on the person too.
 fn shared(person: &Person, sync: &SyncSpec, contact: &str) -> bool {
-    crate::plan::stamp::stamps_of(person)
-        .iter()
-        .any(|s| !s.released && (s.account != sync.account.key || s.contact != contact))
+    stamps_of(person).iter().any(|s| !s.released && (s.account != sync.account.key || s.contact != contact))
+}
+
+/// Whether the label is also there for another contact, whose person was merged with this one's.
+fn is_labelled_for_another(person: &Person, current: &Current, sync: &SyncSpec, contact: &str) -> bool {
+    let same_label = |other: &SyncSpec| other.spec.label.trim().to_lowercase() == sync.spec.label.trim().to_lowercase();
+    let same_google = |other: &SyncSpec| other.spec.google == sync.spec.google;
+    let others = stamps_of(person).into_iter().filter(|s| !s.released);
+    let others = others.filter(|s| s.account != sync.account.key || s.contact != contact);
+    let mut accounts = others.map(|s| s.account);
+    accounts.any(|account| current.syncs.iter().any(|s| s.account.key == account && same_google(s) && same_label(s)))
 }
 
 /// Whether this sync manages the contact.

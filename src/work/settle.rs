@@ -18,6 +18,7 @@ use crate::{
         encode,
         keys::CrmKeys,
         ledger::{Mark, Step},
+        listing::Listing,
         registry::{Refusal, Registry},
         runs::Runs,
     },
@@ -37,14 +38,26 @@ pub struct Need {
 
 /// A listing this young need not be brought up to date again within a slice.
 const FRESH_FOR: Duration = Duration::from_secs(5);
+/// A person made a moment ago may be listed before it can be read.
+const TRIES_BEFORE_DOUBT: u64 = 3;
 
 /// Brings the listing up to date unless that was done a moment ago.
 pub async fn freshen(account: &mut Account) -> Result<(), Halt> {
     if account.listed.is_some_and(|at| at.elapsed() < FRESH_FOR) {
         return Ok(());
     }
-    let refreshed = refresh(account).await?;
-    super::twins::mark_changed(account, &refreshed).await
+    refresh(account).await
+}
+
+/// The listing names a person that cannot be read, and not for the first time: it may stand there under a name that it has no
+/// more, of which Google does not always tell. Everything is listed anew before the next try.
+pub async fn doubt(account: &mut Account, item: &Item) -> Result<(), Halt> {
+    if item.mark.tries == TRIES_BEFORE_DOUBT {
+        tracing::info!(google = %account.google.name, "the listing names somebody who is not there; it is made anew");
+        Listing::new(account.tools.pool.clone(), account.subject()).forget().await?;
+        account.listed = None;
+    }
+    Ok(())
 }
 
 /// The contact is clean.

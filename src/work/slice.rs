@@ -106,8 +106,7 @@ async fn refusals(tools: &Tools, current: &Current) -> Result<batch::Refusals, S
 /// A reconcile has asked for the listing: it is brought up to date, and twins are folded.
 async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), Halt> {
     label::forget(account).await?;
-    let refreshed = bring_up_to_date(account).await?;
-    twins::mark_changed(account, &refreshed).await?;
+    bring_up_to_date(account).await?;
     let mut folded = 0;
     for sync in syncs {
         folded += twins::fold(account, sync).await?;

@@ -1,45 +1,13 @@
-//! What a refreshed listing shows: persons that went or changed their name, and twins (two persons with the stamp of one contact).
-
-use std::collections::BTreeSet;
+//! Twins: two persons with the stamp of one contact, which a refreshed listing shows.
 
 use crate::{
-    claim::{Account, Halt, listing::Refreshed, note},
+    claim::{Account, Halt, note},
     google::call::Call,
     plan::{link::Link, stamp::stamps_of, twin::is_surplus_twin},
-    queue::dispatch::{Marking, mark},
-    store::{current::SyncSpec, keys::CrmKeys, ledger::LedgerView, listing::Listing},
+    store::{current::SyncSpec, ledger::LedgerView, listing::Listing},
 };
 
 use super::matching::read;
-
-/// Marks the contacts whose person went or changed its name: they are looked at in their turn.
-pub async fn mark_changed(account: &Account, refreshed: &Refreshed) -> Result<(), Halt> {
-    let names: Vec<String> =
-        refreshed.gone.iter().chain(refreshed.renamed.iter().map(|(old, _)| old)).cloned().collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    let tools = &account.tools;
-    for sync in tools.now().syncs_of(account.subject()) {
-        let view = LedgerView::new(tools.pool.clone(), &sync.account.key, account.subject());
-        let owners = view.owners(&names).await?;
-        let contacts: BTreeSet<String> = owners.into_iter().flatten().collect();
-        let contacts: Vec<String> = contacts.into_iter().collect();
-        let links = view.links::<Link>(&contacts).await?;
-        // The digest would say "unchanged": it is forgotten by marking only those this sync holds, and the reading decides.
-        let marked: Vec<(String, Option<String>)> = contacts
-            .into_iter()
-            .zip(links)
-            .filter(|(_, link)| link.as_ref().is_some_and(|l| l.holders.contains_key(&sync.id)))
-            .map(|(contact, _)| (contact, None))
-            .collect();
-        if !marked.is_empty() {
-            let marking = Marking { sync: &sync.id, run: None, contacts: &marked, run_body: None };
-            mark(&tools.pool, &CrmKeys::new(&sync.account.key), marking).await?;
-        }
-    }
-    Ok(())
-}
 
 /// Folds twins of one sync's CRM account: the surplus person goes to the trash if it is exactly what we wrote and nothing
 /// more; else both stay, to be looked at by a person. Answers how many were folded.

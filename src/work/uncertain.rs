@@ -50,7 +50,9 @@ pub fn absent_once(
 /// A moment later, once more.
 pub fn soon(context: &Context<'_>, item: &super::batch::Item) -> Step {
     let wait = i64::try_from(context.tools.settings.tune.retry_base.as_millis()).unwrap_or(i64::MAX);
-    waiting(&item.contact, &item.mark, context.tools.pool.clock.now_ms() + wait)
+    let mut step = waiting(&item.contact, &item.mark, context.tools.pool.clock.now_ms() + wait);
+    step.tries = Some(item.mark.tries + 1);
+    step
 }
 
 /// The contact waits until then.

@@ -56,6 +56,7 @@ impl Work<'_> {
     ) -> Result<Option<Task>, Halt> {
         match (found, item.decision.clone()) {
             (Found::Unknown, _) => {
+                settle::doubt(account, &item).await?;
                 self.context.settle(&[settle::unread(&self.context, &item)]).await?;
                 Ok(None)
             }
@@ -160,7 +161,10 @@ impl Work<'_> {
             let Some(intent) = &item.intent else { continue };
             steps.push(match (found, allowed) {
                 // Listed, but not to be read just now: looked for again, without any conclusion.
-                (Found::Unknown, _) => uncertain::soon(&self.context, &item),
+                (Found::Unknown, _) => {
+                    settle::doubt(account, &item).await?;
+                    uncertain::soon(&self.context, &item)
+                }
                 // It was done: the contact is looked at again, and found by its stamp.
                 (Found::Stamped(_) | Found::Twins(_), _) => settle::resolved(&self.context, &item, false),
                 (_, Allowed::FirstLook) => uncertain::absent_once(&self.context, &item.contact, &item.mark, intent)?,

@@ -9,6 +9,7 @@ mod first_light;
 mod kept;
 mod kills;
 mod layout;
+mod model;
 mod needs;
 mod own_redis;
 mod python_client;

@@ -12,15 +12,25 @@ use super::until;
 pub struct RedisServer {
     dir: tempfile::TempDir,
     child: Child,
+    on_disk: bool,
 }
 
 impl RedisServer {
     /// Started and answering.
     pub async fn start() -> Self {
+        Self::start_with(true).await
+    }
+
+    /// One that writes nothing to disk, for those who never kill it.
+    pub async fn start_in_memory() -> Self {
+        Self::start_with(false).await
+    }
+
+    async fn start_with(on_disk: bool) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(dir.path().join("data")).expect("a folder");
-        let child = launch(dir.path());
-        let server = Self { dir, child };
+        let child = launch(dir.path(), on_disk);
+        let server = Self { dir, child, on_disk };
         server.answers().await;
         server
     }
@@ -43,7 +53,7 @@ impl RedisServer {
 
     /// Started again on the data that it has.
     pub async fn restart(&mut self) {
-        self.child = launch(self.dir.path());
+        self.child = launch(self.dir.path(), self.on_disk);
         self.answers().await;
     }
 
@@ -91,9 +101,10 @@ impl Drop for RedisServer {
     }
 }
 
-fn launch(dir: &Path) -> Child {
+fn launch(dir: &Path, on_disk: bool) -> Child {
     Command::new("redis-server")
-        .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--unixsocket"])
+        .args(["--port", "0", "--save", "", "--appendonly", if on_disk { "yes" } else { "no" }])
+        .args(["--appendfsync", "always", "--unixsocket"])
         .arg(dir.join("redis.sock"))
         .arg("--dir")
         .arg(dir.join("data"))
