@@ -120,6 +120,11 @@ impl Account {
         self.budget.prefers_batches(contacts, self.tools.pool.clock.now())
     }
 
+    /// Whether `contacts` are better moved to the trash together.
+    pub fn prefers_batch_deletes(&self, contacts: usize) -> bool {
+        self.budget.prefers_batch_deletes(contacts)
+    }
+
     /// How long the budget wants to wait before a call.
     pub fn delay(&self, call: Call) -> Duration {
         self.budget.delay_for(&call.cost(), self.tools.pool.clock.now())

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::secret::SecretText;
+use super::{
+    filter::{OneOf, Since},
+    secret::SecretText,
+};
 
 /// The whole declared state, as in a TOML file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,7 +258,7 @@ pub struct Map {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, String>,
     /// Field → pointer. Fields: `given`, `middle`, `family`, `name`, `company`, `title`, `emails`, `phones`, `street`, `city`,
-    /// `region`, `postal_code`, `country`, `urls`, `birthday`, `owner`, `tags`, `version`. A list field may point to a text, a
+    /// `region`, `postal_code`, `country`, `urls`, `birthday`, `owner`, `tags`, `created`, `version`. A list field may point to a text, a
     /// list of texts, or a list of objects with a `value`, `email` or `phone`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
@@ -331,9 +334,24 @@ pub struct Sync {
     /// Only contacts with one of these tags (compared without case).
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub tags: Vec<String>,
+    /// Only contacts with every one of these tags.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tags_all: Vec<String>,
+    /// Only contacts with none of these tags.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tags_none: Vec<String>,
     /// Only contacts with a phone number.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub has_phone: bool,
+    /// Only contacts with an e-mail address.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub has_email: bool,
+    /// Only contacts that were created in the CRM at this time or later.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created_since: Option<Since>,
+    /// Only contacts with one of these values in each of these custom fields (name or CRM id; compared without case).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub custom: BTreeMap<String, OneOf>,
     /// Whether webhooks are acted on as they arrive.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub live: bool,
@@ -423,6 +441,15 @@ impl Sync {
     }
 }
 
+impl Sync {
+    /// Whether the other one lets in the same contacts.
+    pub fn has_filter_of(&self, other: &Self) -> bool {
+        let lists = |s: &Self| [&s.owners, &s.tags, &s.tags_all, &s.tags_none].map(Clone::clone);
+        let rest = |s: &Self| (s.has_phone, s.has_email, s.created_since.clone(), s.custom.clone());
+        lists(self) == lists(other) && rest(self) == rest(other)
+    }
+}
+
 impl Crm {
     /// What keys and stamps call this CRM; never the configured name, which may change.
     pub fn vendor(&self) -> &str {
@@ -464,6 +491,10 @@ mod tests {
             declared.crm.iter().map(|crm| crm.kind).collect::<Vec<_>>(),
             [Kind::HighlevelWorkflow, Kind::Highlevel, Kind::Generic]
         );
-        assert!(declared.sync[0].has_phone && declared.google[0].refresh_token.is_some());
+        let sync = &declared.sync[0];
+        assert!(sync.has_phone && sync.has_email && sync.created_since.is_some() && sync.custom.len() == 2);
+        assert!(declared.google[0].refresh_token.is_some());
+        let wrong: Vec<String> = super::super::validate::check(&declared).into_iter().map(|w| w.0).collect();
+        assert_eq!(wrong, Vec::<String>::new());
     }
 }

@@ -1,6 +1,7 @@
 //! What an operator sets: [`Settings`] of the process (environment or a TOML file) and [`declared`] state (`carnet apply`).
 
 pub mod declared;
+pub mod filter;
 pub mod secret;
 mod settings;
 mod tune;

@@ -1,5 +1,7 @@
 //! Checks of declared state that need nobody else: names, references, pairs that stand twice.
 
+mod filter;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::declared::{Crm, Declared, Every, Kind, Scheme, Sync};
@@ -108,6 +110,8 @@ fn check_sync(declared: &Declared, sync: &Sync, say: &mut impl FnMut(String)) {
     if !declared.google.iter().any(|g| g.name == sync.google) {
         say(format!("sync \"{name}\": there is no google account named \"{}\"", sync.google));
     }
+    let crm = sync.crm.split_once('/').and_then(|(crm, _)| declared.crm.iter().find(|c| c.name == crm));
+    filter::check(sync, crm, say);
     let label = sync.label.trim();
     if label.is_empty() || label.chars().count() > 100 || label != sync.label {
         say(format!("sync \"{name}\": the label needs 1 to 100 characters, without blanks around it"));

@@ -22,7 +22,7 @@ pub fn contact(map: &Map, region: &str, body: &[u8]) -> Result<Contact, Unreadab
     Ok(Contact {
         id: id(map, &body)?,
         version: tidy::moment(&fields.text("version")),
-        created: None,
+        created: tidy::moment(&fields.text("created")),
         name: fields.name(),
         company: fields.text("company"),
         title: fields.text("title"),
@@ -135,6 +135,7 @@ mod tests {
             phones = "/data/phones"
             owner = "/data/owner_id"
             tags = "/data/label_ids"
+            created = "/data/add_time"
             version = "/data/update_time"
             "#,
         )
@@ -174,7 +175,8 @@ mod tests {
                     "emails": [{ "value": "", "primary": false }, { "value": "b@x.ca", "primary": false },
                                { "value": "a@x.ca", "label": "work", "primary": true }],
                     "phones": [{ "value": "514 555-0101", "label": "mobile", "primary": true }],
-                    "owner_id": 123, "label_ids": [7], "update_time": "2026-01-01T00:00:00Z"
+                    "owner_id": 123, "label_ids": [7],
+                    "add_time": "2025-06-01T00:00:00Z", "update_time": "2026-01-01T00:00:00Z"
                 },
                 "previous": { "phones": [] }
             }),
@@ -185,6 +187,7 @@ mod tests {
         assert_eq!(contact.phones, ["+15145550101"]);
         assert_eq!(contact.tags, ["7"]);
         assert_eq!(contact.version, "2026-01-01T00:00:00Z".parse().ok());
+        assert_eq!(contact.created, "2025-06-01T00:00:00Z".parse().ok());
         assert!(contact.partial);
     }
 

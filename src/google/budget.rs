@@ -196,6 +196,15 @@ impl Budget {
             && Metric::ALL.iter().all(|m| batch.of(*m) <= self.limit(*m))
     }
 
+    /// Whether `contacts` of them should go to the trash together: where one by one would cost more, unless a minute no
+    /// longer holds the batch.
+    pub fn prefers_batch_deletes(&self, contacts: usize) -> bool {
+        let units = |call: Call| call.cost().other_writes;
+        let singly = units(Call::Delete).saturating_mul(u32::try_from(contacts).unwrap_or(u32::MAX));
+        let together = units(Call::BatchDelete);
+        singly > together && together <= self.limit(Metric::OtherWrites)
+    }
+
     fn on_minute(&mut self, metric: Option<Metric>, retry_after: Option<Duration>, at: i64) {
         let to_next_minute = Duration::from_millis((60_000 - at.rem_euclid(60_000)).unsigned_abs());
         for each in Metric::ALL.into_iter().filter(|m| metric.is_none_or(|named| named == *m)) {

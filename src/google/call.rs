@@ -7,6 +7,9 @@ use super::person::Field;
 /// Most contacts in one [`Call::BatchCreate`], [`Call::BatchUpdate`] or [`Call::BatchGet`].
 pub const MAX_BATCH: usize = 200;
 
+/// Most contacts in one [`Call::BatchDelete`].
+pub const MAX_DELETES: usize = 500;
+
 /// Most contacts added and removed together in one [`Call::ModifyMembers`].
 pub const MAX_MEMBERS: usize = 1_000;
 
@@ -33,6 +36,8 @@ pub enum Call {
     BatchUpdate,
     /// One contact to the trash.
     Delete,
+    /// Up to [`MAX_DELETES`] contacts to the trash.
+    BatchDelete,
     /// All labels (one page: it holds 1,000).
     Groups,
     /// A new label.
@@ -81,6 +86,7 @@ impl Call {
             Self::Create | Self::Update => Cost { critical_writes: 1, daily: 1, ..Cost::reads(1) },
             Self::BatchCreate | Self::BatchUpdate => Cost { critical_writes: 6, daily: 200, ..Cost::reads(6) },
             Self::Groups => Cost { group_reads: 1, ..Cost::reads(0) },
+            Self::BatchDelete => Cost { other_writes: 10, ..Cost::reads(0) },
             Self::Delete | Self::CreateGroup | Self::ModifyMembers => Cost { other_writes: 1, ..Cost::reads(0) },
         }
     }
@@ -142,6 +148,7 @@ mod tests {
             assert_eq!(call.cost(), Cost { other_writes: 1, ..Cost::default() }, "{call:?}");
             assert!(call.writes());
         }
+        assert_eq!(Call::BatchDelete.cost(), Cost { other_writes: 10, ..Cost::default() });
         assert!(!Call::ListStart.writes() && !Call::Groups.writes());
     }
 }

@@ -53,6 +53,13 @@ pub(super) struct BatchUpdateAnswer {
     pub update_result: BTreeMap<String, PersonResponse>,
 }
 
+/// Body of `batchDeleteContacts`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BatchDelete<'a> {
+    pub resource_names: &'a [&'a str],
+}
+
 /// Body of `batchCreateContacts`: each contact is wrapped.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

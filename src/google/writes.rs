@@ -10,7 +10,7 @@ use super::{
     people::{People, PersonResult, reading, send, send_for_person},
     person::{Field, Person},
     wire::{
-        BatchCreate, BatchCreateAnswer, BatchUpdate, BatchUpdateAnswer, CONTACT_SOURCE, Wrapped, changed_body, new_body,
+        BatchCreate, BatchCreateAnswer, BatchDelete, BatchUpdate, BatchUpdateAnswer, CONTACT_SOURCE, Wrapped, changed_body, new_body,
     },
 };
 
@@ -72,6 +72,14 @@ impl People {
         let path = format!("{resource}:deleteContact");
         let request = self.request(Method::DELETE, &path, token);
         send::<IgnoredAny>(Call::Delete, request).await.map(drop)
+    }
+
+    /// Moves up to [`super::call::MAX_DELETES`] contacts to the trash ([`Call::BatchDelete`]), all in one answer. After a
+    /// failure nobody knows which are gone: Google does not say what one unknown name does to the others.
+    pub async fn batch_delete(&self, token: &SecretString, resources: &[&str]) -> Result<(), Failure> {
+        let body = BatchDelete { resource_names: resources };
+        let request = self.request(Method::POST, "people:batchDeleteContacts", token).json(&body);
+        send::<IgnoredAny>(Call::BatchDelete, request).await.map(drop)
     }
 }
 
@@ -186,6 +194,20 @@ mod tests {
                 "updateMask": "urls", "readMask": MASK, "sources": ["READ_SOURCE_TYPE_CONTACT"],
             })
         );
+    }
+
+    #[tokio::test]
+    async fn a_batch_of_deletes_is_a_list_of_names() {
+        let gone = r#"{"error":{"code":404,"message":"Requested entity was not found.","status":"NOT_FOUND"}}"#;
+        let bad = r#"{"error":{"code":400,"message":"Too many.","status":"INVALID_ARGUMENT"}}"#;
+        let google = Recorder::answering([(200, "{}"), (404, gone), (400, bad)]).await;
+        let people = google.people();
+        assert_eq!(people.batch_delete(&token(), &["people/c1", "people/c2"]).await, Ok(()));
+        let seen = &google.seen()[0];
+        assert_eq!(seen.line, "POST /v1/people:batchDeleteContacts");
+        assert_eq!(seen.json(), json!({ "resourceNames": ["people/c1", "people/c2"] }));
+        assert_eq!(people.batch_delete(&token(), &["people/c1"]).await, Err(Failure::NotFound));
+        assert!(matches!(people.batch_delete(&token(), &["people/c1"]).await, Err(Failure::Invalid { .. })));
     }
 
     #[tokio::test]

@@ -35,6 +35,16 @@ pub struct Link {
 }
 
 impl Link {
+    /// Whether this sync manages the contact.
+    pub fn is_held_by(&self, sync: &str) -> bool {
+        self.is_followed() && self.holders.contains_key(sync)
+    }
+
+    /// Whether it leads to a person in Google that is kept in step, or was until a moment ago.
+    pub fn is_followed(&self) -> bool {
+        matches!(self.state, LinkState::Live | LinkState::Trashing)
+    }
+
     /// Whether this sync last looked at the contact under this rule ([`crate::config::declared::Sync::rule`]).
     pub fn follows(&self, sync: &str, rule: &str) -> bool {
         self.rules.get(sync).is_some_and(|held| held == rule)
@@ -51,6 +61,6 @@ pub enum LinkState {
     DeletedInGoogle,
     /// The CRM contact is gone; kept so that a late reading does not revive it.
     DeletedInCrm,
-    /// We let go: the contact left the filter, or the user took the label off.
-    Released,
+    /// On its way to Google's trash: written before the call leaves, so that a person that is gone is known to be our doing.
+    Trashing,
 }

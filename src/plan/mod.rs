@@ -14,5 +14,6 @@ pub mod merge;
 pub mod names;
 pub mod release;
 pub mod stamp;
+pub mod trash;
 pub mod triage;
 pub mod twin;

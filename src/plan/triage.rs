@@ -52,14 +52,14 @@ mod tests {
 
     #[test]
     fn a_reading_is_sorted_by_state_then_version_then_content() {
-        use LinkState::{DeletedInCrm, DeletedInGoogle, Live, Released};
+        use LinkState::{DeletedInCrm, DeletedInGoogle, Live, Trashing};
         for (state, digest, version, sync, triaged) in [
             (Live, "d", Some(5), "office", Triage::Unchanged),
             (Live, "d", None, "office", Triage::Unchanged),
             (Live, "other", Some(5), "office", Triage::Look),
             (Live, "d", Some(5), "another sync", Triage::Look),
             (Live, "other", Some(4), "office", Triage::Older),
-            (Released, "d", Some(5), "office", Triage::Look),
+            (Trashing, "d", Some(5), "office", Triage::Look),
             (DeletedInCrm, "d", Some(4), "office", Triage::Older),
             (DeletedInCrm, "d", Some(6), "office", Triage::Look),
             (DeletedInGoogle, "other", Some(6), "office", Triage::Refused),

@@ -156,7 +156,7 @@ impl Context<'_> {
         let (mask, before): (Vec<Field>, Option<&Person>) = match &task.deed {
             Deed::Create { .. } => (Field::ALL.to_vec(), None),
             Deed::Update { change, before } => (change.mask.iter().copied().collect(), Some(before)),
-            Deed::Trash { before } => (Field::ALL.to_vec(), Some(before)),
+            Deed::Trash { before, .. } => (Field::ALL.to_vec(), Some(before)),
         };
         let resource = after.map_or_else(|| task.resource().to_owned(), |p| p.resource_name.clone());
         let op = task.link.as_ref().map(|l| l.op.clone()).unwrap_or_default();

@@ -54,7 +54,7 @@ async fn intend(account: &Account, context: &mut Context<'_>, tasks: &[Task]) ->
 }
 
 /// A call leaves only while the remaining lease is longer than its timeout; else it certainly was not executed.
-fn may_leave(account: &Account) -> bool {
+pub(super) fn may_leave(account: &Account) -> bool {
     account.lease.remaining() > account.tools.settings.tune.google_timeout
 }
 

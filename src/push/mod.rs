@@ -9,6 +9,7 @@ mod creates;
 pub mod intent;
 pub mod label;
 mod task;
+mod trash;
 mod updates;
 
 pub use commit::{Context, update_time};
@@ -18,15 +19,15 @@ use crate::claim::{Account, Halt};
 
 /// Does every task; what became of each is settled as soon as it is known. A halt leaves the rest as it was: dirty.
 pub async fn push(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<(), Halt> {
-    let (mut creates, mut updates, mut trash) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut creates, mut updates, mut trashed) = (Vec::new(), Vec::new(), Vec::new());
     for task in tasks {
         match &task.deed {
             Deed::Create { .. } => creates.push(task),
             Deed::Update { .. } => updates.push(task),
-            Deed::Trash { .. } => trash.push(task),
+            Deed::Trash { .. } => trashed.push(task),
         }
     }
-    updates::trash(account, context, trash).await?;
+    trash::trash(account, context, trashed).await?;
     updates::update(account, context, updates).await?;
     creates::create(account, context, creates).await
 }

@@ -28,6 +28,8 @@ pub enum Deed {
     Trash {
         /// Which, as it was read.
         before: Box<Person>,
+        /// Its link until then.
+        held: Box<Link>,
     },
 }
 
@@ -59,7 +61,7 @@ impl Task {
     pub fn resource(&self) -> &str {
         match &self.deed {
             Deed::Create { .. } => "",
-            Deed::Update { before, .. } | Deed::Trash { before } => &before.resource_name,
+            Deed::Update { before, .. } | Deed::Trash { before, .. } => &before.resource_name,
         }
     }
 

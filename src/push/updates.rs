@@ -1,4 +1,4 @@
-//! Updates and removals. Each update carries the etag of the reading it was merged on, so it is done to that state or not at
+//! Updates. Each carries the etag of the reading it was merged on, so it is done to that state or not at
 //! all, and repeating the whole look at the contact is always safe.
 
 use std::collections::BTreeMap;
@@ -110,22 +110,6 @@ async fn batch_failed(context: &mut Context<'_>, tasks: &[Task], failure: Failur
     }
     context.settle(&steps).await?;
     if answered { Err(Halt::Failure(failure)) } else { Ok(()) }
-}
-
-/// Moves contacts to the trash. Only those that we created come here; 404 means that it is done.
-pub async fn trash(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<(), Halt> {
-    for task in tasks {
-        let token = account.pay(Call::Delete).await?;
-        let result = account.tools.people.delete(&token, task.resource()).await;
-        match account.heard(Call::Delete, &token, result).await {
-            Ok(()) | Err(Failure::NotFound) => {
-                context.settle(&[context.done(&task, None)?]).await?;
-                note(account, &[(task.resource().to_owned(), None)]).await?;
-            }
-            Err(failure) => give_way(account, context, &task, failure).await?,
-        }
-    }
-    Ok(())
 }
 
 async fn finished(account: &Account, context: &mut Context<'_>, done: &[(&Task, Person)]) -> Result<(), Halt> {

@@ -1,7 +1,7 @@
 //! A plan not applied: what a run would do now, in numbers.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,8 +13,9 @@ use crate::{
     contact::Contact,
     crm::highlevel::{Access, CrmFailure},
     plan::{
+        filter::Outside,
         identity::Verdict,
-        link::{Link, LinkState},
+        link::Link,
     },
     store::{
         StoreError,
@@ -29,7 +30,7 @@ use crate::{
 use super::walk::{Differs, differs};
 
 /// What a run would do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// CRM contacts read.
     pub seen: u64,
@@ -45,8 +46,12 @@ pub struct Plan {
     pub needs_you: u64,
     /// As they should be.
     pub unchanged: u64,
+    /// Left alone: the owner deleted it in Google or took its label off, or somebody decided to leave it out.
+    pub refused: u64,
     /// Outside the filter, or without a name, company, e-mail and phone.
     pub outside: u64,
+    /// Those by reason.
+    pub outside_because: BTreeMap<Outside, u64>,
 }
 
 /// Why there is no plan.
@@ -126,6 +131,7 @@ async fn read(tools: &Tools, sync: &SyncSpec, plan: &mut Plan) -> Result<Vec<Con
     let census = Census::new(tools.pool.clone(), keys);
     let subject = sync.google.as_ref().map(|g| g.subject.clone()).unwrap_or_default();
     let view = LedgerView::new(tools.pool.clone(), &sync.account.key, &subject);
+    let current = tools.now();
     let mut unlinked = Vec::new();
     let mut cursor = None;
     loop {
@@ -144,12 +150,13 @@ async fn read(tools: &Tools, sync: &SyncSpec, plan: &mut Plan) -> Result<Vec<Con
         census.note(&noted).await?;
         for (contact, link) in page.contacts.into_iter().zip(links) {
             plan.seen += 1;
-            let live = link.as_ref().is_some_and(|l| l.state == LinkState::Live);
+            let followed = link.as_ref().is_some_and(Link::is_followed);
             match differs(sync, &contact, link.as_ref()) {
+                _ if current.refuses(sync, &contact.id) => plan.refused += 1,
                 Differs::No => plan.unchanged += 1,
-                Differs::Outside => plan.outside += 1,
-                Differs::ReadFirst if live => plan.remove += 1,
-                Differs::Yes if live => plan.update += 1,
+                Differs::Outside(why) => plan.leave_out(why),
+                Differs::ReadFirst if followed => plan.remove += 1,
+                Differs::Yes if followed => plan.update += 1,
                 Differs::Yes | Differs::ReadFirst => unlinked.push(contact),
             }
         }
@@ -162,14 +169,23 @@ async fn read(tools: &Tools, sync: &SyncSpec, plan: &mut Plan) -> Result<Vec<Con
     Ok(unlinked)
 }
 
+impl Plan {
+    fn leave_out(&mut self, why: Outside) {
+        self.outside += 1;
+        *self.outside_because.entry(why).or_default() += 1;
+    }
+}
+
 impl std::fmt::Display for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { seen, create, adopt, update, remove, needs_you, unchanged, outside } = self;
+        let Self { seen, create, adopt, update, remove, needs_you, unchanged, refused, outside, outside_because } = self;
+        let because: Vec<String> = outside_because.iter().map(|(why, count)| format!("{count}: {why}")).collect();
+        let because = if because.is_empty() { String::new() } else { format!(" ({})", because.join("; ")) };
         write!(
             f,
             "Of {seen} contacts in the CRM, {create} would be created in Google, {adopt} were recognised there and would be linked, \
              {update} would be updated, {remove} would be taken out, and {unchanged} are as they should be. \
-             {needs_you} need you to decide; {outside} are left out (filter, or nothing to recognise them by)."
+             {needs_you} need you to decide, {refused} stay as their owner left them, and {outside} are left out{because}."
         )
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::{
         desired::desired,
-        filter::passes,
+        filter::{Outside, Place, place},
         link::{Link, LinkState},
         triage::{Triage, triage},
     },
@@ -167,7 +167,7 @@ impl<'a> Walk<'a> {
             run.seen += 1;
             match differs(self.sync, contact, link.as_ref()) {
                 Differs::No => run.unchanged += 1,
-                Differs::Outside => run.outside += 1,
+                Differs::Outside(_) => run.outside += 1,
                 Differs::Yes => marked.push((contact.id.clone(), Some(encode("a reading", contact)?))),
                 // A page alone, whose index lags, neither takes a contact out nor brings one back: it is read itself.
                 Differs::ReadFirst => marked.push((contact.id.clone(), None)),
@@ -248,18 +248,23 @@ impl<'a> Walk<'a> {
 
 pub(super) enum Differs {
     No,
-    Outside,
+    /// Not wanted, and not there.
+    Outside(Outside),
     Yes,
     ReadFirst,
 }
 
 /// Whether a worker must look at a contact.
 pub(super) fn differs(sync: &SyncSpec, contact: &Contact, link: Option<&Link>) -> Differs {
-    let held = link.is_some_and(|l| l.state == LinkState::Live && l.holders.contains_key(&sync.id));
+    let held = link.is_some_and(|l| l.is_held_by(&sync.id));
     let digest = desired(contact, &sync.account.region).digest();
     let triage = triage(link, &digest, contact.version, &sync.id);
-    if triage != Triage::Older && passes(&sync.spec, contact).is_err() {
-        return if held { Differs::ReadFirst } else { Differs::Outside };
+    match place(&sync.spec, contact) {
+        _ if triage == Triage::Older => {}
+        Place::Inside => {}
+        Place::Outside(_) if held => return Differs::ReadFirst,
+        Place::Untold(_) if held => {}
+        Place::Outside(why) | Place::Untold(why) => return Differs::Outside(why),
     }
     match triage {
         Triage::Look if link.is_some_and(|l| l.state == LinkState::DeletedInCrm) => Differs::ReadFirst,

@@ -146,6 +146,13 @@ impl Current {
         self.syncs.iter().filter(move |s| s.google.as_ref().is_some_and(|g| g.subject == subject))
     }
 
+    /// Whether the owner does not want this contact from this sync.
+    pub fn refuses(&self, sync: &SyncSpec, contact: &str) -> bool {
+        let Some(google) = &sync.google else { return false };
+        let key = Registry::refusal_key(&google.subject, &sync.account.key, contact);
+        self.refusals.get(&key).is_some_and(|refusal| refusal.concerns(&sync.id))
+    }
+
     /// The sync of this name.
     pub fn sync_named(&self, name: &str) -> Option<&Arc<SyncSpec>> {
         self.syncs.iter().find(|s| s.spec.name == name)

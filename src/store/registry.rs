@@ -64,6 +64,16 @@ pub enum Refusal {
     Skipped,
 }
 
+impl Refusal {
+    /// Whether it keeps this sync from the contact.
+    pub fn concerns(&self, sync: &str) -> bool {
+        match self {
+            Self::Deleted | Self::Skipped => true,
+            Self::OptedOut(syncs) => syncs.iter().any(|id| id == sync),
+        }
+    }
+}
+
 /// Why the registry could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {

@@ -1,6 +1,9 @@
 //! One sync's due contacts, from reading them in the CRM to what is written in Google.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Instant,
+};
 
 use crate::{
     claim::{Account, Halt, Tools},
@@ -8,7 +11,7 @@ use crate::{
     google::person::Person,
     plan::{
         desired::desired,
-        filter::passes,
+        filter::{Place, place},
         identifiers::identifiers_of_contact,
         link::{Link, LinkState},
         triage::{Triage, triage},
@@ -67,9 +70,9 @@ pub async fn work_off(
     due: Vec<(String, Mark)>,
 ) -> Result<(), Halt> {
     let tools = account.tools.clone();
-    let mut work = Work { tools: &tools, sync, context: Context { sync, ledger, tools: &tools }, label: None };
+    let mut work = Work { tools: &tools, sync, refusals, context: Context { sync, ledger, tools: &tools }, label: None };
     let items = work.load(account, due).await?;
-    let items = work.set_aside_refused(account, refusals, items).await?;
+    let items = work.set_aside_refused(account, items).await?;
     let (mut ready, uncertain) = work.split_uncertain(items).await?;
     let states = work.gather(account, &ready).await?;
     let unclear = recall_leaving(account, sync, &mut ready, &states).await?;
@@ -111,6 +114,7 @@ enum Sorted {
 pub(super) struct Work<'a> {
     pub tools: &'a Tools,
     pub sync: &'a SyncSpec,
+    pub refusals: &'a Refusals,
     pub context: Context<'a>,
     pub label: Option<String>,
 }
@@ -129,22 +133,12 @@ impl Work<'_> {
     }
 
     /// What the owner does not want is not even looked at.
-    async fn set_aside_refused(
-        &mut self,
-        account: &Account,
-        refusals: &Refusals,
-        items: Vec<Item>,
-    ) -> Result<Vec<Item>, StoreError> {
+    async fn set_aside_refused(&mut self, account: &Account, items: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut steps = Vec::new();
         let mut kept = Vec::new();
         for item in items {
             let key = Registry::refusal_key(account.subject(), &self.sync.account.key, &item.contact);
-            let refused = match refusals.get(&key) {
-                Some(Refusal::Deleted | Refusal::Skipped) => true,
-                Some(Refusal::OptedOut(syncs)) => syncs.contains(&self.sync.id),
-                None => false,
-            };
-            if refused {
+            if self.refusals.get(&key).is_some_and(|refusal| refusal.concerns(&self.sync.id)) {
                 let mut step = settle::clean(&item.contact, &item.mark, "refused");
                 step.need = Some(None);
                 steps.push(step);
@@ -177,7 +171,9 @@ impl Work<'_> {
         // The lease is renewed first, and outlasts the gathering and its last reading.
         let lease = self.tools.settings.tune.lease;
         account.lease.ensure(lease * 9 / 10).await?;
-        let states = gather(self.tools, self.sync, &runs, &due, Instant::now() + lease / 3).await?;
+        let held: HashSet<&str> =
+            items.iter().filter(|i| is_held(i.link.as_ref(), &self.sync.id)).map(|i| i.contact.as_str()).collect();
+        let states = gather(self.tools, self.sync, &runs, &due, &held, Instant::now() + lease / 3).await?;
         self.note_census(&due, &states).await?;
         Ok(states)
     }
@@ -214,12 +210,17 @@ impl Work<'_> {
         let digest = desired(&contact, &self.sync.account.region).digest();
         let triage = triage(item.link.as_ref(), &digest, contact.version, &self.sync.id);
         // What is older than what was written last says nothing, about the filter neither.
-        if triage != Triage::Older && passes(&self.sync.spec, &contact).is_err() {
-            // A partial reading does not say what the filter asks for; only a whole one can take a contact out.
-            if held && !contact.partial {
-                return Ok(Sorted::Leaving(item, Leaving::Outside));
+        match place(&self.sync.spec, &contact) {
+            _ if triage == Triage::Older => {}
+            Place::Inside => {}
+            Place::Outside(why) if held => {
+                let wanted = self.is_wanted_elsewhere(&contact);
+                return Ok(Sorted::Leaving(item, Leaving::Outside { why, wanted }));
             }
-            return self.settled(settle::clean(&item.contact, &item.mark, "skipped")).await;
+            Place::Untold(_) if held => {}
+            Place::Outside(_) | Place::Untold(_) => {
+                return self.settled(settle::clean(&item.contact, &item.mark, "skipped")).await;
+            }
         }
         let look =
             item.mark.look || item.link.as_ref().is_some_and(|l| !l.follows(&self.sync.id, &self.sync.spec.rule()));
@@ -229,11 +230,24 @@ impl Work<'_> {
                 self.settled(settle::clean(&item.contact, &item.mark, "unchanged")).await
             }
             Triage::Refused => self.settled(settle::clean(&item.contact, &item.mark, "refused")).await,
-            Triage::Look if item.link.as_ref().is_some_and(|l| l.state == LinkState::Live) => {
+            Triage::Look if item.link.as_ref().is_some_and(Link::is_followed) => {
                 Ok(Sorted::Linked(item, contact))
             }
             Triage::Look => Ok(Sorted::Unlinked(item, contact)),
         }
+    }
+
+    /// Whether another sync between the same two accounts wants the contact: then it only changes hands, and nobody lets go.
+    fn is_wanted_elsewhere(&self, contact: &Contact) -> bool {
+        let Some(google) = &self.sync.google else { return false };
+        let key = Registry::refusal_key(&google.subject, &self.sync.account.key, &contact.id);
+        let current = self.tools.now();
+        current.syncs_of(&google.subject).any(|other| {
+            other.id != self.sync.id
+                && other.account.key == self.sync.account.key
+                && self.refusals.get(&key).is_none_or(|refusal| !refusal.concerns(&other.id))
+                && place(&other.spec, contact) == Place::Inside
+        })
     }
 
     async fn settled(&mut self, step: Step) -> Result<Sorted, StoreError> {
@@ -255,6 +269,11 @@ impl Work<'_> {
             };
             let op = new_op()?;
             match retire(self.sync, &current, &item, link, person.as_ref(), why, &op) {
+                // Trashed before, and not written down then.
+                Retirement::Note(step) if link.state == LinkState::Trashing && person.is_none() => {
+                    let journal = settle::noticed(&self.context, &item, "trashed", &why.to_string());
+                    steps.push(Step { journal: Some(journal), ..*step });
+                }
                 Retirement::Note(step) => steps.push(*step),
                 Retirement::Do(task) => tasks.push(*task),
             }

@@ -2,7 +2,7 @@
 //! where that is not enough); without, the bodies of the events are folded.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use crate::{
     claim::{CrmAccessFailure, Tools},
     contact::Contact,
+    plan::filter::{Place, place},
     crm::highlevel::{Access, CrmFailure, Reading, oauth::TokenFailure},
     store::{StoreError, current::SyncSpec, decode, ledger::Mark, runs::Runs},
 };
@@ -53,13 +54,14 @@ const STALE_READINGS: u64 = 2;
 /// After so many readings without an answer in a row the others are not tried.
 const IN_A_ROW: u32 = 3;
 
-/// Gathers the state of each contact, in the order given. What is not read by `until` stays unread: the lease of the Google
-/// account must outlast the gathering.
+/// Gathers the state of each contact, in the order given; `held` are those that the sync manages. What is not read by `until`
+/// stays unread: the lease of the Google account must outlast the gathering.
 pub async fn gather(
     tools: &Tools,
     sync: &SyncSpec,
     runs: &Runs,
     due: &[(String, Mark)],
+    held: &HashSet<&str>,
     until: Instant,
 ) -> Result<Vec<State>, StoreError> {
     if sync.account.is_limited() {
@@ -76,6 +78,8 @@ pub async fn gather(
     if missing.len() >= MANY {
         asked.search(&missing, &mut known).await;
     }
+    // Nor does a page, which may be old or lack what the filter asks for, take a contact out: that one is read itself.
+    known.retain(|contact, state| !(held.contains(contact.as_str()) && is_outside(sync, state)));
     let mut states = Vec::with_capacity(due.len());
     // The CRM account as a whole refuses or does not answer: the others are not tried one by one.
     let mut halted: Option<(Duration, &'static str)> = None;
@@ -116,6 +120,10 @@ async fn readings(
         }
     }
     Ok(known)
+}
+
+fn is_outside(sync: &SyncSpec, state: &State) -> bool {
+    matches!(state, State::There(contact) if matches!(place(&sync.spec, contact), Place::Outside(_)))
 }
 
 fn without_token(failure: &CrmAccessFailure, due: &[(String, Mark)], mut known: HashMap<String, State>) -> Vec<State> {

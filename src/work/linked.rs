@@ -36,7 +36,7 @@ impl Work<'_> {
             linked.iter().filter_map(|(item, _)| item.link.as_ref()).map(|l| l.resource.clone()).collect();
         let persons = read(account, &names).await?;
         let mut tasks = Vec::new();
-        let mut vanished = Vec::new();
+        let (mut vanished, mut trashed) = (Vec::new(), Vec::new());
         for (item, contact) in linked {
             let Some(link) = item.link.clone() else { continue };
             match persons.get(&link.resource) {
@@ -48,11 +48,14 @@ impl Work<'_> {
                 Some(Some(person)) => {
                     tasks.extend(self.merge_one(account, item, &contact, person, link.origin, "updated").await?);
                 }
+                // Our own doing, the end of which was never written down: it comes as one that was never there.
+                Some(None) if link.state == LinkState::Trashing => trashed.push((Item { link: None, ..item }, contact)),
                 Some(None) => vanished.push((item, contact)),
                 None => self.context.settle(&[settle::unread(&self.context, &item)]).await?,
             }
         }
         tasks.extend(self.vanished(account, vanished).await?);
+        tasks.extend(self.match_unlinked(account, trashed).await?);
         Ok(tasks)
     }
 

@@ -8,7 +8,7 @@ use crate::{
     claim::{Account, Halt},
     google::person::Person,
     plan::{
-        filter::passes,
+        filter::{Place, place},
         link::{Link, LinkState},
         stamp::{Stamp, stamp_for, stamp_mark},
     },
@@ -73,7 +73,7 @@ pub(super) async fn recall(
 fn leaves(sync: &SyncSpec, state: &State) -> bool {
     match state {
         State::Gone => true,
-        State::There(contact) => !contact.partial && passes(&sync.spec, contact).is_err(),
+        State::There(contact) => matches!(place(&sync.spec, contact), Place::Outside(_)),
         State::Later { .. } | State::Unreadable(_) | State::Unknown | State::NotRead => false,
     }
 }

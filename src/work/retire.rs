@@ -1,15 +1,17 @@
 //! A contact that is gone from the CRM, or no longer passes the sync's filter: what `removal` says is done, and Carnet lets go.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     config::declared::Removal,
     google::person::{Field, Person},
     plan::{
         base::Base,
+        filter,
         link::{Link, LinkState},
         release::release,
-        stamp::{Origin, stamp_for, stamps_of},
+        stamp::{Origin, stamps_of},
+        trash::is_ours_alone,
     },
     push::{Deed, Task},
     store::{
@@ -26,7 +28,21 @@ pub enum Leaving {
     /// Deleted in the CRM.
     Deleted,
     /// Outside the filter now.
-    Outside,
+    Outside {
+        /// For this reason.
+        why: filter::Outside,
+        /// Another sync between the same two accounts wants it.
+        wanted: bool,
+    },
+}
+
+impl fmt::Display for Leaving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deleted => f.write_str("deleted in the CRM"),
+            Self::Outside { why, .. } => write!(f, "outside the filter: {why}"),
+        }
+    }
 }
 
 /// What is to be done about it.
@@ -53,13 +69,12 @@ pub(super) fn retire(
     let mut rest = link.clone();
     rest.holders.remove(&sync.id);
     rest.rules.remove(&sync.id);
+    rest.state = LinkState::Live;
     // Syncs that are no longer declared hold nothing.
     rest.holders.retain(|id, _| current.sync_with_id(id).is_some());
-    let held_by_others = !rest.holders.is_empty();
+    let held_by_others = !rest.holders.is_empty() || matches!(leaving, Leaving::Outside { wanted: true, .. });
     let after = (leaving == Leaving::Deleted).then(|| tombstone(item));
     let Some(person) = person else { return Retirement::Note(Box::new(forget(contact, mark, link, after.as_ref()))) };
-    let stamp = stamp_for(person, &sync.account.key, contact).filter(|s| !s.released);
-    let origin = stamp.as_ref().map_or(link.origin, |s| s.origin);
     let task = |deed: Deed, link: Option<Link>, action: &'static str| {
         let disown = (!held_by_others).then(|| person.resource_name.clone());
         Retirement::Do(Box::new(Task {
@@ -70,17 +85,15 @@ pub(super) fn retire(
             disown,
             count: "removed",
             action,
-            reason: match leaving {
-                Leaving::Deleted => "deleted in the CRM".into(),
-                Leaving::Outside => "outside the filter".into(),
-            },
+            reason: leaving.to_string(),
             reading: String::new(),
         }))
     };
-    let alone = !held_by_others && !shared(person, sync, contact);
     // Only what we made may go to the trash, and only when nobody else holds it.
-    if sync.spec.removal == Removal::Trash && origin == Origin::Created && stamp.is_some() && alone {
-        return task(Deed::Trash { before: Box::new(person.clone()) }, after, "trashed");
+    let may_go = !held_by_others && is_ours_alone(person, &sync.account.key, contact);
+    if sync.spec.removal == Removal::Trash && may_go {
+        let deed = Deed::Trash { before: Box::new(person.clone()), held: Box::new(link.clone()) };
+        return task(deed, after, "trashed");
     }
     let stays = sync.spec.removal == Removal::Keep || is_labelled_for_another(person, current, sync, contact);
     let taken_off = if stays { None } else { label.as_deref() };
@@ -136,11 +149,6 @@ pub(super) fn tombstone(item: &Item) -> Link {
     }
 }
 
-/// Whether another CRM contact's stamp is on the person too.
-fn shared(person: &Person, sync: &SyncSpec, contact: &str) -> bool {
-    stamps_of(person).iter().any(|s| !s.released && (s.account != sync.account.key || s.contact != contact))
-}
-
 /// Whether the label is also there for another contact, whose person was merged with this one's.
 fn is_labelled_for_another(person: &Person, current: &Current, sync: &SyncSpec, contact: &str) -> bool {
     let same_label = |other: &SyncSpec| other.spec.label.trim().to_lowercase() == sync.spec.label.trim().to_lowercase();
@@ -153,5 +161,5 @@ fn is_labelled_for_another(person: &Person, current: &Current, sync: &SyncSpec, 
 
 /// Whether this sync manages the contact.
 pub fn is_held(link: Option<&Link>, sync: &str) -> bool {
-    link.is_some_and(|l| l.state == LinkState::Live && l.holders.contains_key(sync))
+    link.is_some_and(|l| l.is_held_by(sync))
 }

@@ -197,7 +197,8 @@ async fn refuse(
     changed.await.map(drop).map_err(|e| Halt::Store(StoreError::Unreadable("the registry", e.to_string())))
 }
 
-fn noticed(context: &Context<'_>, item: &Item, action: &str, reason: &str) -> Vec<String> {
+/// A journal entry of something that was not written by us just now.
+pub fn noticed(context: &Context<'_>, item: &Item, action: &str, reason: &str) -> Vec<String> {
     let fields = [
         ("at", context.tools.pool.clock.now_ms().to_string()),
         ("sync", context.sync.id.clone()),

@@ -123,6 +123,17 @@ fn batches_go_from_seven_on_while_the_day_lasts() {
 }
 
 #[test]
+fn deletes_go_together_from_eleven_on_while_a_minute_holds_the_batch() {
+    let mut budget = Budget::new(&LIMITS);
+    assert!(!budget.prefers_batch_deletes(10), "ten units either way");
+    assert!(budget.prefers_batch_deletes(11));
+    while budget.limit(Metric::OtherWrites) >= 10 {
+        budget.on_quota(QuotaKind::PerMinute { metric: Some(Metric::OtherWrites) }, None, noon());
+    }
+    assert!(!budget.prefers_batch_deletes(500));
+}
+
+#[test]
 fn it_survives_storage_and_takes_over_new_limits() {
     let mut budget = Budget::new(&LIMITS);
     live(&mut budget, 30, 40);
