@@ -9,7 +9,7 @@ use crate::{
     config::Settings,
     crm::highlevel::{HighLevel, oauth::Oauth as HighLevelOauth},
     google::{http, oauth::Oauth, people::People, tokens::AccessTokens},
-    store::{current::Current, highwater::Highwater, installation::Guard, pool::Pool, registry::RegistryStore},
+    store::{StoreError, current::Current, highwater::Highwater, installation::Guard, pool::Pool, registry::RegistryStore},
 };
 
 use super::google_token::AccessFailure;
@@ -88,8 +88,19 @@ impl Tools {
         })
     }
 
-    /// The configuration as it is now.
+    /// The configuration as this process last looked at it, with every sweep.
     pub fn now(&self) -> Arc<Current> {
         self.current.borrow().clone()
+    }
+
+    /// The configuration as it stands in Redis: what was applied or refused a moment ago holds already.
+    pub async fn fresh(&self) -> Result<Arc<Current>, StoreError> {
+        let known = self.now();
+        if self.registry.revision().await? == known.revision {
+            return Ok(known);
+        }
+        let registry = self.registry.load().await?;
+        let opened = Current::open(&registry, known.installation.clone(), self.registry.sealer());
+        opened.map(Arc::new).map_err(|e| StoreError::Unreadable("the configuration", e.to_string()))
     }
 }

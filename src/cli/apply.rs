@@ -1,5 +1,7 @@
 //! `carnet apply` and `carnet export`: declared state in and out.
 
+mod filters;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::Context as _;
@@ -13,7 +15,7 @@ use crate::{
     app::foundation::Foundation,
     config::{
         Settings,
-        declared::{Declared, Google},
+        declared::{Declared, Google, Sync},
     },
     google::{
         http,
@@ -37,6 +39,8 @@ pub struct Apply {
 pub struct Applied {
     /// One line a change: `+ sync office-phone`.
     pub changes: Vec<String>,
+    /// What the changes mean for contacts that are there already, in sentences.
+    pub notes: Vec<String>,
     /// Google accounts that are not connected yet, each with a fresh link for its owner.
     pub not_connected: BTreeMap<String, String>,
 }
@@ -52,6 +56,7 @@ impl Apply {
             if lines.is_empty() {
                 lines.push("Nothing changed: everything is as the file says.".into());
             }
+            lines.extend(applied.notes.iter().cloned());
             for (name, link) in &applied.not_connected {
                 lines.push(format!(
                     "The Google account \"{name}\" is not connected yet. Give it a refresh_token, or send this link to its \
@@ -96,6 +101,7 @@ pub async fn apply_declared(
     let google = connect(settings, &opened.google, &held, &sealer).await?;
     let mut applied = Applied {
         changes: differences(&held.declared, &declared),
+        notes: filters::changed(&held, &declared),
         not_connected: links(settings, &sealer, opened.google.iter().filter(|g| !google.contains_key(&g.name)))?,
     };
     applied.changes.extend(newly_connected(&held.google, &google));
@@ -136,8 +142,8 @@ fn links<'a>(
 }
 
 /// The id of a sync that only got another name: what it manages stays its own.
-fn renamed<'a>(held: &'a Registry, declared: &Declared, sync: &crate::config::declared::Sync) -> Option<&'a String> {
-    let place = |s: &crate::config::declared::Sync| (s.crm.clone(), s.google.clone(), s.label.to_lowercase());
+fn renamed<'a>(held: &'a Registry, declared: &Declared, sync: &Sync) -> Option<&'a String> {
+    let place = |s: &Sync| (s.crm.clone(), s.google.clone(), s.label.to_lowercase());
     let gone = |name: &str| declared.sync.iter().all(|s| s.name != name);
     let before = held.declared.sync.iter().find(|old| gone(&old.name) && place(old) == place(sync))?;
     held.sync_ids.get(&before.name)

@@ -101,6 +101,9 @@ impl Reconciler {
                 None => return Ok(()),
             },
         };
+        // A run that was asked for right after `carnet apply` goes by what was applied.
+        let current = self.tools.fresh().await?;
+        let Some(sync) = current.sync_with_id(&sync.id) else { return Ok(()) };
         if sync.account.is_limited() {
             let said = "limited mode: without access to the CRM nothing can be reconciled".to_owned();
             runs.finish(run, RunState::Failed, Some(said)).await?;

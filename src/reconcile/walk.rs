@@ -221,6 +221,11 @@ impl<'a> Walk<'a> {
         ring();
         let mut run = run.clone();
         run.twins = self.twins().await?;
+        let declared = self.tools.fresh().await?;
+        // Pages that were read before the filter changed were looked at with the old one.
+        if declared.sync_with_id(&self.sync.id).is_some_and(|now| !now.spec.has_filter_of(&self.sync.spec)) {
+            self.runs.want("filter").await?;
+        }
         let done = self.runs.finish(run, RunState::Done, None).await?;
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, seen = done.seen, marked = done.marked, counts = ?done.counts, "reconcile done");
         Ok(())

@@ -29,7 +29,8 @@ pub enum RunState {
 pub struct Run {
     /// Random id.
     pub id: String,
-    /// Why it was started: `timer`, `asked`, `first`, `redis` (Redis was lost or went back).
+    /// Why it was started: `timer`, `asked`, `first`, `redis` (Redis was lost or went back), `filter` (it changed during
+    /// the run before).
     pub why: String,
     /// Where it is.
     pub state: RunState,

@@ -1,9 +1,6 @@
 //! One sync's due contacts, from reading them in the CRM to what is written in Google.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    time::Instant,
-};
+use std::{collections::HashSet, time::Instant};
 
 use crate::{
     claim::{Account, Halt, Tools},
@@ -20,11 +17,10 @@ use crate::{
     store::{
         StoreError,
         census::Census,
-        current::SyncSpec,
+        current::{Current, SyncSpec},
         keys::CrmKeys,
         ledger::{Ledger, LedgerView, Mark, Step},
         listing::Listing,
-        registry::{Refusal, Registry},
         runs::Runs,
         seal::random_text,
     },
@@ -58,21 +54,18 @@ pub enum Decision {
     Create,
 }
 
-/// What the owners do not want, as it is when a slice begins.
-pub type Refusals = BTreeMap<String, Refusal>;
-
-/// Works off these due contacts of one sync.
+/// Works off these due contacts of one sync. `current` is the configuration as it is when the slice begins.
 pub async fn work_off(
     account: &mut Account,
     sync: &SyncSpec,
     ledger: &mut Ledger,
-    refusals: &Refusals,
+    current: &Current,
     due: Vec<(String, Mark)>,
 ) -> Result<(), Halt> {
     let tools = account.tools.clone();
-    let mut work = Work { tools: &tools, sync, refusals, context: Context { sync, ledger, tools: &tools }, label: None };
+    let mut work = Work { tools: &tools, sync, current, context: Context { sync, ledger, tools: &tools }, label: None };
     let items = work.load(account, due).await?;
-    let items = work.set_aside_refused(account, items).await?;
+    let items = work.set_aside_refused(items).await?;
     let (mut ready, uncertain) = work.split_uncertain(items).await?;
     let states = work.gather(account, &ready).await?;
     let unclear = recall_leaving(account, sync, &mut ready, &states).await?;
@@ -114,7 +107,7 @@ enum Sorted {
 pub(super) struct Work<'a> {
     pub tools: &'a Tools,
     pub sync: &'a SyncSpec,
-    pub refusals: &'a Refusals,
+    pub current: &'a Current,
     pub context: Context<'a>,
     pub label: Option<String>,
 }
@@ -133,12 +126,11 @@ impl Work<'_> {
     }
 
     /// What the owner does not want is not even looked at.
-    async fn set_aside_refused(&mut self, account: &Account, items: Vec<Item>) -> Result<Vec<Item>, StoreError> {
+    async fn set_aside_refused(&mut self, items: Vec<Item>) -> Result<Vec<Item>, StoreError> {
         let mut steps = Vec::new();
         let mut kept = Vec::new();
         for item in items {
-            let key = Registry::refusal_key(account.subject(), &self.sync.account.key, &item.contact);
-            if self.refusals.get(&key).is_some_and(|refusal| refusal.concerns(&self.sync.id)) {
+            if self.current.refuses(self.sync, &item.contact) {
                 let mut step = settle::clean(&item.contact, &item.mark, "refused");
                 step.need = Some(None);
                 steps.push(step);
@@ -240,12 +232,10 @@ impl Work<'_> {
     /// Whether another sync between the same two accounts wants the contact: then it only changes hands, and nobody lets go.
     fn is_wanted_elsewhere(&self, contact: &Contact) -> bool {
         let Some(google) = &self.sync.google else { return false };
-        let key = Registry::refusal_key(&google.subject, &self.sync.account.key, &contact.id);
-        let current = self.tools.now();
-        current.syncs_of(&google.subject).any(|other| {
+        self.current.syncs_of(&google.subject).any(|other| {
             other.id != self.sync.id
                 && other.account.key == self.sync.account.key
-                && self.refusals.get(&key).is_none_or(|refusal| !refusal.concerns(&other.id))
+                && !self.current.refuses(other, &contact.id)
                 && place(&other.spec, contact) == Place::Inside
         })
     }
@@ -257,7 +247,6 @@ impl Work<'_> {
 
     async fn retire(&mut self, account: &mut Account, mut leaving: Vec<(Item, Leaving)>) -> Result<Vec<Task>, Halt> {
         let persons = self.read_leaving(account, &mut leaving).await?;
-        let current = self.tools.now();
         let mut tasks = Vec::new();
         let mut steps = Vec::new();
         for (item, why) in leaving {
@@ -268,7 +257,7 @@ impl Work<'_> {
                 continue;
             };
             let op = new_op()?;
-            match retire(self.sync, &current, &item, link, person.as_ref(), why, &op) {
+            match retire(self.sync, self.current, &item, link, person.as_ref(), why, &op) {
                 // Trashed before, and not written down then.
                 Retirement::Note(step) if link.state == LinkState::Trashing && person.is_none() => {
                     let journal = settle::noticed(&self.context, &item, "trashed", &why.to_string());

@@ -10,7 +10,7 @@ use crate::{
     push::label,
     store::{
         StoreError,
-        current::{Current, GoogleAccount, SyncSpec},
+        current::{GoogleAccount, SyncSpec},
         keys::{CrmKeys, GoogleKeys},
         ledger::Ledger,
         runs::{Lane, Runs},
@@ -55,12 +55,11 @@ pub async fn work(tools: &Arc<Tools>, google: &Arc<GoogleAccount>) -> Result<Sli
 
 async fn helping(account: &mut Account) -> Result<(), Halt> {
     let tools = account.tools.clone();
-    let current = tools.now();
+    let current = tools.fresh().await?;
     let syncs: Vec<Arc<SyncSpec>> = current.syncs_of(account.subject()).cloned().collect();
     if wants_refresh(&tools, account.subject()).await? {
         refresh(account, &syncs).await?;
     }
-    let refusals = refusals(&tools, &current).await?;
     let mut ledgers: HashMap<AccountKey, Ledger> = HashMap::new();
     let mut left = usize::try_from(tools.settings.tune.slice).unwrap_or(200).max(1);
     // Live contacts of every sync before the bulk of any; and no sync's bulk always first.
@@ -88,19 +87,10 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
                 Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token, epoch).await?
             }
         };
-        batch::work_off(account, &sync, &mut ledger, &refusals, due).await?;
+        batch::work_off(account, &sync, &mut ledger, &current, due).await?;
         ledgers.insert(key, ledger);
     }
     Ok(())
-}
-
-/// Refusals as they are now: one that was made a moment ago must hold already, though the configuration is looked at only
-/// with every sweep.
-async fn refusals(tools: &Tools, current: &Current) -> Result<batch::Refusals, StoreError> {
-    if tools.registry.revision().await? == current.revision {
-        return Ok(current.refusals.clone());
-    }
-    Ok(tools.registry.load().await?.refusals)
 }
 
 /// A reconcile has asked for the listing: it is brought up to date, and twins are folded.

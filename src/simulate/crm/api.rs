@@ -57,7 +57,13 @@ impl Location {
         if fault == Some(PageFault::Lose) {
             page = search.skip(&page).walk(index.values());
         }
-        let contacts: Vec<_> = page.items.into_iter().map(|(record, cursor)| record.as_search(cursor)).collect();
+        let mut contacts: Vec<_> = page.items.into_iter().map(|(record, cursor)| record.as_search(cursor)).collect();
+        if fault == Some(PageFault::Bare) {
+            let items = contacts.iter_mut().filter_map(Value::as_object_mut);
+            items.for_each(|item| {
+                item.retain(|key, _| !["tags", "customFields", "assignedTo", "dateAdded"].contains(&key.as_str()));
+            });
+        }
         match fault {
             Some(PageFault::Empty) => return (Vec::new(), 0),
             Some(PageFault::Repeat) if !self.last_page.is_empty() => return (self.last_page.clone(), page.total),

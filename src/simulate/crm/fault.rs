@@ -43,6 +43,8 @@ pub(super) enum PageFault {
     Repeat,
     /// 200 with nothing, as if the location were empty.
     Empty,
+    /// Items without tags, custom fields, owner and creation time: an index that holds less than the records.
+    Bare,
 }
 
 impl Default for Fault {

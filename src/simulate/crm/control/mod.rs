@@ -15,7 +15,7 @@
 //! | `POST /control/locations/{id}/seed` | `{contacts, customFields?, users?}` | stores and indexes at once, no webhooks; `{stored}` |
 //! | `POST /control/webhooks` | any of `{url, off, duplicate, delayMs, shuffle, drop, wrongSignature, reserialise, retrySpacingMs, retries}` | changes the standing behaviour and answers it; chances are 0–1 |
 //! | `GET /control/deliveries` | `?after=number` | `{pending, last, deliveries: [{number, webhookId, type, locationId, contactId, attempts, state}]}` |
-//! | `POST /control/faults` | `{path?, status?, retryAfter?, drop?, delayMs?, page?: lose, repeat or empty, after?, times?, probability?}` | a fault on the API, see `fault` |
+//! | `POST /control/faults` | `{path?, status?, retryAfter?, drop?, delayMs?, page?: lose, repeat, empty or bare, after?, times?, probability?}` | a fault on the API, see `fault` |
 //! | `DELETE /control/faults` | – | none any more |
 //! | `POST /control/clock` | `{advanceMs}` | moves the virtual clock; `{now}` |
 //! | `GET /control/key` | – | the public key as PEM |
