@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod events;
 mod failures;
+mod filters;
 mod first_light;
 mod kept;
 mod kills;

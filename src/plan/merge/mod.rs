@@ -90,8 +90,13 @@ pub fn merge(input: &Merge<'_>) -> Verdict {
     if input.had_label && !has_label {
         return Verdict::OptedOut;
     }
-    let stamp = stamp_for(input.person, input.account, input.contact).filter(|s| !s.released);
-    let mut draft = Draft::new(input, stamp.as_ref());
+    let (held, let_go) = match stamp_for(input.person, input.account, input.contact) {
+        Some(stamp) if stamp.released => (None, Some(stamp)),
+        stamp => (stamp, None),
+    };
+    // What we wrote before we let go, and nobody has changed since, is still known to be ours when the contact comes back.
+    let bases = [held.as_ref().map(|s| &s.base), input.link_base, let_go.as_ref().map(|s| &s.base)];
+    let mut draft = Draft::new(input, bases.into_iter().flatten().next());
     if input.policy != Policy::Link {
         draft.names();
         draft.birthday();
@@ -101,7 +106,7 @@ pub fn merge(input: &Merge<'_>) -> Verdict {
     if !has_label {
         draft.label();
     }
-    Verdict::Merged(Box::new(draft.finish(stamp.as_ref())))
+    Verdict::Merged(Box::new(draft.finish(held.as_ref())))
 }
 
 /// A merge under way.
@@ -116,10 +121,9 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(input: &'a Merge<'a>, stamp: Option<&Stamp>) -> Self {
-        let base = stamp.map(|s| &s.base).or(input.link_base).cloned().unwrap_or_default();
+    fn new(input: &'a Merge<'a>, base: Option<&Base>) -> Self {
         let change = Change::of(input.person);
-        Self { input, base, written: Base::default(), change, kept: Vec::new() }
+        Self { input, base: base.cloned().unwrap_or_default(), written: Base::default(), change, kept: Vec::new() }
     }
 
     fn keep(&mut self, field: Field, why: &'static str) {

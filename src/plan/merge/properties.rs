@@ -116,7 +116,7 @@ prop_compose! {
         for stamp in stamps {
             person.client_data.push(match stamp {
                 "other app" => ClientDataValue { key: "app".into(), value: "1".into() }.into(),
-                "gone" => entry("home", true, Base::default()),
+                "gone" => entry("home", true, base.clone()),
                 id => entry(id, false, base.clone()),
             });
         }
@@ -141,8 +141,10 @@ impl World {
             had_label: false,
             partial: self.partial,
         };
-        let held = crate::plan::stamp::stamp_for(&self.person, &home, "c1").filter(|s| !s.released);
-        let base = held.map(|s| s.base).or(self.link_base.clone()).unwrap_or_default();
+        let (let_go, held): (Vec<_>, Vec<_>) =
+            crate::plan::stamp::stamp_for(&self.person, &home, "c1").into_iter().partition(|s| s.released);
+        let base_of = |stamps: Vec<crate::plan::stamp::Stamp>| stamps.into_iter().next().map(|s| s.base);
+        let base = base_of(held).or(self.link_base.clone()).or(base_of(let_go)).unwrap_or_default();
         let merged = merged(&input);
         let Some(change) = merged.change else { return (self.person.clone(), base, false) };
         let after = apply(&self.person, &change);
