@@ -22,4 +22,5 @@ mod samples;
 mod signature_axes;
 mod signatures;
 mod stopped_worker;
+mod trash;
 mod world;
