@@ -1,9 +1,10 @@
 //! Carnet keeps a person's Google Contacts in step with their CRM. The map, in the order an event travels:
 //!
 //! `receive` → `queue` → `claim` → `work` → `plan` → `push`, with `reconcile` as the slow road through the same `plan` and `push`.
-//! `crm` and `google` speak to the two sides, `store` to Redis; `app` puts them together, `cli` starts them.
+//! `crm` and `google` speak to the two sides, `store` to Redis; `answers` is what people ask and decide; `app` puts them together, `cli` starts them.
 
 pub mod admin;
+pub mod answers;
 pub mod app;
 pub mod claim;
 pub mod cli;

@@ -32,6 +32,8 @@ pub struct SyncOverview {
     pub waiting: u64,
     /// Contacts that a person must decide on.
     pub needs_you: usize,
+    /// Contacts that stay as their owner left them: deleted in Google, label taken off, or left out by an answer.
+    pub refused: u64,
     /// Contacts that cannot succeed as they are.
     pub dead: u64,
     /// When the last run ended.
@@ -57,21 +59,23 @@ struct Signs {
 pub async fn look_at_all(pool: &Pool, current: &Current) -> Result<Vec<SyncOverview>, StoreError> {
     let mut all = Vec::new();
     for sync in &current.syncs {
-        all.push(look(pool, sync).await?);
+        all.push(look(pool, current, sync).await?);
     }
     Ok(all)
 }
 
 /// How one sync stands now.
-pub async fn look(pool: &Pool, sync: &SyncSpec) -> Result<SyncOverview, StoreError> {
+pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<SyncOverview, StoreError> {
     let keys = CrmKeys::new(&sync.account.key);
     let runs = Runs::new(pool.clone(), keys.clone(), &sync.id);
     let (live, bulk) = runs.waiting().await?;
-    let (mut linked, mut needs_you, mut stopped) = (0, 0, None);
+    let (mut linked, mut needs_you, mut refused, mut stopped) = (0, 0, 0, None);
     if let Some(google) = &sync.google {
         let view = LedgerView::new(pool.clone(), &sync.account.key, &google.subject);
         linked = view.link_count().await?;
         needs_you = view.needs::<Need>().await?.iter().filter(|(_, n)| n.sync == sync.id).count();
+        let refusals = current.refusals_between(&google.subject, &sync.account.key);
+        refused = refusals.filter(|(_, refusal)| refusal.concerns(&sync.id)).count() as u64;
         stopped = pause_of(pool, google).await?.map(|pause| pause.sentence);
     }
     let letters = dead::list(pool, &keys).await?;
@@ -92,6 +96,7 @@ pub async fn look(pool: &Pool, sync: &SyncSpec) -> Result<SyncOverview, StoreErr
         linked,
         waiting: signs.waiting,
         needs_you,
+        refused,
         dead: letters.iter().filter(|d| d.sync == sync.id).count() as u64,
         last_run: signs.run.and_then(|run| run.finished),
         can_run: signs.connected && !sync.account.is_limited(),
@@ -190,6 +195,7 @@ mod tests {
             linked: 0,
             waiting: 0,
             needs_you: 0,
+            refused: 0,
             dead: 0,
             last_run: None,
             can_run: true,

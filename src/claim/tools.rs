@@ -9,7 +9,9 @@ use crate::{
     config::Settings,
     crm::highlevel::{HighLevel, oauth::Oauth as HighLevelOauth},
     google::{http, oauth::Oauth, people::People, tokens::AccessTokens},
-    store::{StoreError, current::Current, highwater::Highwater, installation::Guard, pool::Pool, registry::RegistryStore},
+    store::{
+        StoreError, current::Current, highwater::Highwater, installation::Guard, pool::Pool, registry::RegistryStore,
+    },
 };
 
 use super::google_token::AccessFailure;

@@ -13,7 +13,7 @@ use crate::{
     store::{current::Current, keys::CrmKeys},
 };
 
-use super::{apply::stop_local, output};
+use super::{desk::opened, output};
 
 /// Dead letters.
 #[derive(Debug, Args)]
@@ -50,10 +50,7 @@ enum Command {
 
 impl Dead {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
-        let foundation = Foundation::open(&settings).await?;
-        let current = foundation.current(foundation.installation().clone()).await?;
-        let done = self.command.run(&foundation, &current, json).await;
-        stop_local(foundation, done).await
+        opened(&settings, async |foundation, current| self.command.run(foundation, current, json).await).await
     }
 }
 

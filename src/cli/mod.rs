@@ -1,10 +1,12 @@
 //! The command line. Exit code 0: done, 1: failed, 2: not understood.
 
 mod apply;
+mod contact;
 mod control;
 mod dead;
 mod declared_file;
 mod demo;
+mod desk;
 mod doctor;
 mod needs;
 mod output;
@@ -53,6 +55,8 @@ enum Command {
     Dead(dead::Dead),
     /// Questions that a person must decide.
     Needs(needs::Needs),
+    /// Where a contact is, and back with those that were deleted or whose label was taken off.
+    Contact(contact::Contact),
     /// Look whether everything is well, and what to do about what is not.
     Doctor(doctor::Doctor),
     /// Sign a sample delivery and print the curl command that posts it.
@@ -99,6 +103,7 @@ pub async fn run() -> ExitCode {
         Command::Sync(command) => command.run(settings, json).await,
         Command::Dead(command) => command.run(settings, json).await,
         Command::Needs(command) => command.run(settings, json).await,
+        Command::Contact(command) => command.run(settings, json).await,
         Command::Doctor(command) => match command.run(settings, json).await {
             Ok(true) => Ok(()),
             // The report has said why.

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-use super::{apply::stop_local, output, progress::follow, tools::tools};
+use super::{desk::opened, output, progress::follow, tools::tools};
 
 /// Look at syncs and run them.
 #[derive(Debug, Args)]
@@ -55,29 +55,33 @@ enum Command {
 
 impl Sync {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
-        let foundation = Foundation::open(&settings).await?;
         match self.command {
-            Command::Run { name } => run(foundation, settings, &name, json).await,
+            Command::Run { name } => run(Foundation::open(&settings).await?, settings, &name, json).await,
             command => {
-                let done = command.run(&foundation, &settings, json).await;
-                stop_local(foundation, done).await
+                opened(&settings, async |foundation, current| command.run(foundation, current, &settings, json).await)
+                    .await
             }
         }
     }
 }
 
 impl Command {
-    async fn run(self, foundation: &Foundation, settings: &Settings, json: bool) -> anyhow::Result<()> {
-        let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
+    async fn run(
+        self,
+        foundation: &Foundation,
+        current: &Arc<Current>,
+        settings: &Settings,
+        json: bool,
+    ) -> anyhow::Result<()> {
         match self {
-            Self::List => list(foundation, &current, json).await,
+            Self::List => list(foundation, current, json).await,
             Self::Preview { name } => {
-                let tools = tools(foundation, settings, &current)?;
-                let plan = preview(&tools, named(&current, &name)?).await?;
+                let tools = tools(foundation, settings, current)?;
+                let plan = preview(&tools, named(current, &name)?).await?;
                 output::print(json, &plan, ToString::to_string)
             }
-            Self::Pause { name } => pause(foundation, &current, &name, Some("asked")).await,
-            Self::Resume { name } => pause(foundation, &current, &name, None).await,
+            Self::Pause { name } => pause(foundation, current, &name, Some("asked")).await,
+            Self::Resume { name } => pause(foundation, current, &name, None).await,
             Self::Run { .. } => Ok(()),
         }
     }
@@ -104,7 +108,7 @@ async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow:
             .iter()
             .map(|l| {
                 let state = l.why.as_ref().map_or_else(|| l.state.to_owned(), |why| format!("{}: {why}", l.state));
-                let numbers = [l.linked, l.waiting, l.needs_you as u64, l.dead].map(|n| n.to_string());
+                let numbers = [l.linked, l.waiting, l.needs_you as u64, l.refused, l.dead].map(|n| n.to_string());
                 let mut row = vec![l.name.clone()];
                 row.extend(numbers);
                 row.push(l.last_run.map_or_else(|| "never".into(), |at| at.to_string()));
@@ -112,7 +116,7 @@ async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow:
                 row
             })
             .collect();
-        let headings = ["SYNC", "LINKED", "WAITING", "NEEDS YOU", "DEAD", "LAST RUN", "STATE"];
+        let headings = ["SYNC", "LINKED", "WAITING", "NEEDS YOU", "REFUSED", "DEAD", "LAST RUN", "STATE"];
         output::table(&headings, &rows, "There is no sync yet; declare one with `carnet apply`.")
     })
 }

@@ -111,7 +111,9 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused_with_a_sentence() {
-        for written in ["'last year'", "'2025-02-30'", "'2025-01-31T08:00:00'", "2025-01-31T08:00:00", "'31/01/2025'", "''"] {
+        for written in
+            ["'last year'", "'2025-02-30'", "'2025-01-31T08:00:00'", "2025-01-31T08:00:00", "'31/01/2025'", "''"]
+        {
             let refused = toml::from_str::<Filter>(&format!("since = {written}")).unwrap_err().to_string();
             assert!(refused.contains("is no date; write one as 2025-01-31"), "{written}: {refused}");
         }

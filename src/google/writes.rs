@@ -10,7 +10,8 @@ use super::{
     people::{People, PersonResult, reading, send, send_for_person},
     person::{Field, Person},
     wire::{
-        BatchCreate, BatchCreateAnswer, BatchDelete, BatchUpdate, BatchUpdateAnswer, CONTACT_SOURCE, Wrapped, changed_body, new_body,
+        BatchCreate, BatchCreateAnswer, BatchDelete, BatchUpdate, BatchUpdateAnswer, CONTACT_SOURCE, Wrapped,
+        changed_body, new_body,
     },
 };
 

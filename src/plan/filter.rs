@@ -89,9 +89,10 @@ fn answers(sync: &Sync, contact: &Contact) -> [(Outside, Answer); 9] {
     let asked = |asks: bool, answer: Answer| if asks { answer } else { Answer::Yes };
     let there = |is_there: bool| if is_there { Answer::Yes } else { Answer::Silent };
     let owner = contact.owner.as_ref().map_or(Answer::Silent, |owner| said(sync.owners.contains(owner)));
-    let since = sync.created_since.as_ref().map_or(Answer::Yes, |since| {
-        contact.created.map_or(Answer::Silent, |created| said(created >= since.at()))
-    });
+    let since = sync
+        .created_since
+        .as_ref()
+        .map_or(Answer::Yes, |since| contact.created.map_or(Answer::Silent, |created| said(created >= since.at())));
     [
         (Outside::Unrecognisable, there(contact.is_recognisable())),
         (Outside::NotOwner, asked(!sync.owners.is_empty(), owner)),
@@ -100,10 +101,7 @@ fn answers(sync: &Sync, contact: &Contact) -> [(Outside, Answer); 9] {
         // Only a tag that is there keeps a contact out: CRMs leave an empty list of tags away.
         (Outside::HasTag, said(!sync.tags_none.iter().any(|tag| has_tag(contact, tag)))),
         // A phone field may hold "call me".
-        (
-            Outside::NoPhone,
-            asked(sync.has_phone, there(contact.phones.iter().any(|p| p.contains(char::is_numeric)))),
-        ),
+        (Outside::NoPhone, asked(sync.has_phone, there(contact.phones.iter().any(|p| p.contains(char::is_numeric))))),
         (Outside::NoEmail, asked(sync.has_email, there(contact.emails.iter().any(|e| e.contains('@'))))),
         (Outside::TooOld, since),
         (Outside::OtherValue, sync.custom.iter().map(|(f, v)| custom(contact, f, v)).max().unwrap_or(Answer::Yes)),

@@ -90,11 +90,7 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task
 
 /// Reads the persons once more and answers the tasks that still hold. Who is gone is done; who is no longer ours alone is
 /// looked at anew.
-async fn read_again(
-    account: &mut Account,
-    context: &mut Context<'_>,
-    tasks: Vec<Task>,
-) -> Result<Vec<Task>, Halt> {
+async fn read_again(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<Vec<Task>, Halt> {
     let (mut left, mut gone, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     let mut tasks = tasks.into_iter().peekable();
     while tasks.peek().is_some() {

@@ -12,11 +12,7 @@ use crate::{
     claim::{Account, CrmAccessFailure, Halt, Tools, refresh},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure},
-    plan::{
-        filter::Outside,
-        identity::Verdict,
-        link::Link,
-    },
+    plan::{filter::Outside, identity::Verdict, link::Link},
     store::{
         StoreError,
         census::Census,
@@ -178,7 +174,8 @@ impl Plan {
 
 impl std::fmt::Display for Plan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { seen, create, adopt, update, remove, needs_you, unchanged, refused, outside, outside_because } = self;
+        let Self { seen, create, adopt, update, remove, needs_you, unchanged, refused, outside, outside_because } =
+            self;
         let because: Vec<String> = outside_because.iter().map(|(why, count)| format!("{count}: {why}")).collect();
         let because = if because.is_empty() { String::new() } else { format!(" ({})", because.join("; ")) };
         write!(

@@ -51,6 +51,11 @@ impl Census {
         Ok(found)
     }
 
+    /// Whether this contact was ever read in the CRM, and has not been found gone since.
+    pub async fn knows(&self, contact: &str) -> Result<bool, StoreError> {
+        Ok(self.pool.get().await?.hexists(self.keys.census_contacts(), contact).await?)
+    }
+
     /// Whether every contact of the CRM account has been counted once.
     pub async fn is_complete(&self) -> Result<bool, StoreError> {
         Ok(self.pool.get().await?.hexists(self.keys.census_facts(), "complete").await?)

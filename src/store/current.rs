@@ -153,6 +153,18 @@ impl Current {
         self.refusals.get(&key).is_some_and(|refusal| refusal.concerns(&sync.id))
     }
 
+    /// What the owner of a Google account does not want of a CRM account: `(contact, refusal)`.
+    pub fn refusals_between<'a>(
+        &'a self,
+        subject: &str,
+        account: &AccountKey,
+    ) -> impl Iterator<Item = (&'a str, &'a Refusal)> + use<'a> {
+        let prefix = Registry::refusal_key(subject, account, "");
+        let length = prefix.len();
+        let from_there = self.refusals.range(prefix.clone()..).take_while(move |(key, _)| key.starts_with(&prefix));
+        from_there.map(move |(key, refusal)| (&key[length..], refusal))
+    }
+
     /// The sync of this name.
     pub fn sync_named(&self, name: &str) -> Option<&Arc<SyncSpec>> {
         self.syncs.iter().find(|s| s.spec.name == name)

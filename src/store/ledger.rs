@@ -16,7 +16,7 @@ use super::{
     seal::random_text,
 };
 
-const JOURNAL_LENGTH: u64 = 100_000;
+pub(super) const JOURNAL_LENGTH: usize = 100_000;
 const DEAD_LENGTH: u64 = 100_000;
 
 /// A contact's mark: that it is dirty, since when and why.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod current;
 pub mod highwater;
 pub mod installation;
+pub mod journal;
 pub mod keys;
 pub mod lease;
 pub mod ledger;

@@ -65,6 +65,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// A short stable word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::OptedOut(_) => "opted-out",
+            Self::Skipped => "skipped",
+        }
+    }
+
     /// Whether it keeps this sync from the contact.
     pub fn concerns(&self, sync: &str) -> bool {
         match self {

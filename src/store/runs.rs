@@ -257,6 +257,19 @@ impl Runs {
             .collect()
     }
 
+    /// The mark of one contact and when it is due (ms), if it is dirty.
+    pub async fn mark_of(&self, contact: &str) -> Result<Option<(super::ledger::Mark, Option<i64>)>, StoreError> {
+        let mut connection = self.pool.get().await?;
+        let held: Option<String> = connection.hget(self.keys.marks(&self.sync), contact).await?;
+        let Some(mark) = held.map(|text| decode::<super::ledger::Mark>("a mark", &text)).transpose()? else {
+            return Ok(None);
+        };
+        let lane = if mark.bulk { self.keys.bulk(&self.sync) } else { self.keys.due(&self.sync) };
+        let due: Option<f64> = connection.zscore(lane, contact).await?;
+        #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit")]
+        Ok(Some((mark, due.map(|score| score as i64))))
+    }
+
     /// When the next contact is due (ms), if any waits.
     pub async fn next_due(&self) -> Result<Option<i64>, StoreError> {
         let mut connection = self.pool.get().await?;

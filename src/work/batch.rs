@@ -44,7 +44,16 @@ pub(super) struct Item {
     pub decision: Option<Decision>,
 }
 
-/// What a person decided about a question.
+impl Item {
+    /// Without the link of a contact that its owner deleted and wants again: it is looked for, and made if it is not there.
+    fn wanted_again(self) -> Self {
+        let restore = self.decision == Some(Decision::Restore);
+        let link = self.link.filter(|link| !(restore && link.state == LinkState::DeletedInGoogle));
+        Self { link, ..self }
+    }
+}
+
+/// What a person decided about a contact.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
@@ -52,6 +61,8 @@ pub enum Decision {
     Link(String),
     /// It is nobody who is there: make one.
     Create,
+    /// What its owner had deleted or taken the label off is wanted again.
+    Restore,
 }
 
 /// Works off these due contacts of one sync. `current` is the configuration as it is when the slice begins.
@@ -122,6 +133,7 @@ impl Work<'_> {
         let parts = due.into_iter().zip(links).zip(intents).zip(decisions);
         Ok(parts
             .map(|((((contact, mark), link), intent), decision)| Item { contact, mark, link, intent, decision })
+            .map(Item::wanted_again)
             .collect())
     }
 
@@ -222,9 +234,7 @@ impl Work<'_> {
                 self.settled(settle::clean(&item.contact, &item.mark, "unchanged")).await
             }
             Triage::Refused => self.settled(settle::clean(&item.contact, &item.mark, "refused")).await,
-            Triage::Look if item.link.as_ref().is_some_and(Link::is_followed) => {
-                Ok(Sorted::Linked(item, contact))
-            }
+            Triage::Look if item.link.as_ref().is_some_and(Link::is_followed) => Ok(Sorted::Linked(item, contact)),
             Triage::Look => Ok(Sorted::Unlinked(item, contact)),
         }
     }

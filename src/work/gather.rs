@@ -12,8 +12,8 @@ use secrecy::SecretString;
 use crate::{
     claim::{CrmAccessFailure, Tools},
     contact::Contact,
-    plan::filter::{Place, place},
     crm::highlevel::{Access, CrmFailure, Reading, oauth::TokenFailure},
+    plan::filter::{Place, place},
     store::{StoreError, current::SyncSpec, decode, ledger::Mark, runs::Runs},
 };
 

@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    batch::{Item, Work, new_op},
+    batch::{Decision, Item, Work, new_op},
     matching::{Found, look_up, read},
     settle,
 };
@@ -75,8 +75,7 @@ impl Work<'_> {
         let listing = Listing::new(self.tools.pool.clone(), account.subject());
         let contacts: Vec<&Contact> = vanished.iter().map(|(_, contact)| contact.as_ref()).collect();
         let found = look_up(account, self.sync, &contacts).await?;
-        let mut tasks = Vec::new();
-        let mut deleted = Vec::new();
+        let (mut tasks, mut deleted, mut restored) = (Vec::new(), Vec::new(), Vec::new());
         for ((item, contact), found) in vanished.into_iter().zip(found) {
             let Some(link) = item.link.clone() else { continue };
             match found {
@@ -90,10 +89,13 @@ impl Work<'_> {
                 _ if self.is_young(&link) || listing.contains(&link.resource).await? => {
                     self.context.settle(&[settle::unread(&self.context, &item)]).await?;
                 }
+                // Its label had been taken off, and now that it is wanted again it is not there any more.
+                _ if item.decision == Some(Decision::Restore) => restored.push((Item { link: None, ..item }, contact)),
                 _ => deleted.push(item),
             }
         }
         settle::deleted_in_google(account, &mut self.context, &deleted).await?;
+        tasks.extend(self.match_unlinked(account, restored).await?);
         Ok(tasks)
     }
 

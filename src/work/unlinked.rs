@@ -54,7 +54,8 @@ impl Work<'_> {
         found: Found,
         adopted: &mut BTreeMap<String, String>,
     ) -> Result<Option<Task>, Halt> {
-        match (found, item.decision.clone()) {
+        // What is wanted again is matched like one that is new.
+        match (found, item.decision.clone().filter(|decision| *decision != Decision::Restore)) {
             (Found::Unknown, _) => {
                 settle::doubt(account, &item).await?;
                 self.context.settle(&[settle::unread(&self.context, &item)]).await?;
@@ -69,7 +70,7 @@ impl Work<'_> {
                 }
             }
             (_, Some(Decision::Link(resource))) => self.link_as_decided(account, item, contact, &resource).await,
-            (_, Some(Decision::Create)) | (Found::Ladder(Verdict::Create, _), None) => {
+            (_, Some(Decision::Create | Decision::Restore)) | (Found::Ladder(Verdict::Create, _), None) => {
                 self.create_one(account, item, contact).await.map(Some)
             }
             (Found::CountFirst, None) => {

@@ -165,7 +165,9 @@ async fn a_contact_that_changes_labels_stays_the_same_contact_with_what_the_user
         let note = json!([{"value": "aime le chalet", "contentType": "TEXT_PLAIN"}]);
         world.user_edits(&name, json!({"biographies": note})).await;
         // Back and forth, so that each of the two has been the first to look.
-        for (tag, label, other) in [("vendeur", "Vendeurs", LABEL), ("acheteur", LABEL, "Vendeurs"), ("vendeur", "Vendeurs", LABEL)] {
+        for (tag, label, other) in
+            [("vendeur", "Vendeurs", LABEL), ("acheteur", LABEL, "Vendeurs"), ("vendeur", "Vendeurs", LABEL)]
+        {
             world.crm_update(&id, json!({"tags": [tag]})).await;
             service.quiet(&world).await;
             let now = world.contact(&name).await;

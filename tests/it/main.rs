@@ -18,6 +18,7 @@ mod receive;
 mod redis_down;
 mod redis_lost;
 mod refused;
+mod restore;
 mod samples;
 mod signature_axes;
 mod signatures;

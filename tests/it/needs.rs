@@ -126,7 +126,8 @@ async fn skip_leaves_the_contact_out_for_good() {
         world.carnet(&["needs", "skip", contact]).await.done();
     }
     service.quiet(&world).await;
-    assert_eq!(world.carnet(&["needs", "list"]).await.done().trim(), "Nothing needs you.");
+    let said = world.carnet(&["needs", "list"]).await.done();
+    assert_eq!(said.trim(), "Nothing needs you.\nLeft alone: 2 left out; `carnet contact refused` shows which.");
     world.crm_update(&shared, json!({"email": "luc@exemple.ca"})).await;
     service.quiet(&world).await;
     service.reconcile().await;

@@ -61,8 +61,10 @@ mod tests {
         assert_eq!(said(sync, &format!("{sync}\npolicy = 'link'")), Vec::<String>::new());
         assert_eq!(
             said(sync, &format!("{sync}\ntags = ['x']")),
-            ["The filter of the sync \"phone\" changed. `carnet sync preview phone` shows what that means for the contacts that \
-              are there; it is done by the next reconcile, or at once by `carnet sync run phone`."]
+            [
+                "The filter of the sync \"phone\" changed. `carnet sync preview phone` shows what that means for the contacts that \
+              are there; it is done by the next reconcile, or at once by `carnet sync run phone`."
+            ]
         );
         let off = said(sync, &format!("{sync}\nevery = 'off'\nhas_email = true"));
         assert!(off[0].ends_with("it is done by `carnet sync run phone`."), "{off:?}");
@@ -78,7 +80,9 @@ mod tests {
         let limited = said(sync, &format!("{sync}\nowners = ['u']"));
         assert_eq!(
             limited,
-            ["The filter of the sync \"phone\" changed. In limited mode it applies to each contact with its next webhook."]
+            [
+                "The filter of the sync \"phone\" changed. In limited mode it applies to each contact with its next webhook."
+            ]
         );
     }
 }

@@ -1,0 +1,137 @@
+//! What people ask about contacts and decide on them: questions answered, one contact looked at, a refusal taken back. The
+//! command line and the API both come here. Nothing is written to Google: a decision is remembered, and its contact marked.
+
+mod contact;
+mod questions;
+mod refusals;
+mod words;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use redis::AsyncCommands as _;
+
+use crate::{
+    contact::AccountKey,
+    queue::dispatch::{Marking, mark},
+    store::{
+        StoreError,
+        current::{CrmAccount, Current, SyncSpec},
+        keys::CrmKeys,
+        ledger::LedgerView,
+        pool::Pool,
+        registry::{RegistryError, RegistryStore},
+    },
+    work::Decision,
+};
+
+pub use contact::{ContactView, DeadLetterView, Standing, Waiting};
+pub use questions::{Answer, Question};
+pub use refusals::{Refused, Restored};
+
+/// Where questions are answered.
+pub struct Desk {
+    pool: Pool,
+    registry: RegistryStore,
+    current: Arc<Current>,
+}
+
+/// Why what was asked for cannot be done. Each has a code for machines and says what to do.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each says what it is")]
+pub enum Declined {
+    #[error("nothing is asked about \"{0}\"; see `carnet needs list`")]
+    NoQuestion(String),
+    #[error("several syncs ask about \"{contact}\": {}; say which, with --sync", syncs.join(", "))]
+    SeveralAsk { contact: String, syncs: Vec<String> },
+    #[error("a Google contact is written people/c…, as `carnet needs list` prints it")]
+    NoResource,
+    #[error("there is no CRM account \"{0}\"; it is written CRM-NAME/ACCOUNT-ID, as in the declared state")]
+    NoAccount(String),
+    #[error("nothing is known of a contact \"{0}\"; ids are the CRM's own, and upper and lower case differ")]
+    NoContact(String),
+    #[error("several CRM accounts have a contact \"{contact}\": {}; say which, with --crm", accounts.join(", "))]
+    SeveralAccounts { contact: String, accounts: Vec<String> },
+    #[error(
+        "there is nothing to restore: \"{0}\" was neither deleted in Google, nor its label taken off, nor left out"
+    )]
+    NothingToRestore(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl Declined {
+    /// A short stable word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoQuestion(_) => "no_question",
+            Self::SeveralAsk { .. } => "several_syncs_ask",
+            Self::NoResource => "no_resource",
+            Self::NoAccount(_) => "no_account",
+            Self::NoContact(_) => "no_contact",
+            Self::SeveralAccounts { .. } => "several_accounts",
+            Self::NothingToRestore(_) => "nothing_to_restore",
+            Self::Store(_) | Self::Registry(_) => "unavailable",
+        }
+    }
+}
+
+impl From<redis::RedisError> for Declined {
+    fn from(error: redis::RedisError) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+/// A CRM account and a Google account between which there are syncs; they share links, questions and refusals.
+#[derive(Clone)]
+struct Pair<'a> {
+    account: &'a Arc<CrmAccount>,
+    subject: &'a str,
+    /// The syncs, as declared; at least one.
+    syncs: Vec<&'a Arc<SyncSpec>>,
+}
+
+impl Desk {
+    /// Over this configuration, which should be fresh.
+    pub fn new(pool: Pool, registry: RegistryStore, current: Arc<Current>) -> Self {
+        Self { pool, registry, current }
+    }
+
+    fn pairs(&self) -> Vec<Pair<'_>> {
+        let mut seen: BTreeSet<(&AccountKey, &str)> = BTreeSet::new();
+        let mut pairs = Vec::new();
+        for sync in &self.current.syncs {
+            let Some(google) = &sync.google else { continue };
+            if seen.insert((&sync.account.key, &google.subject)) {
+                let its = self.current.syncs_of(&google.subject).filter(|s| s.account.key == sync.account.key);
+                pairs.push(Pair { account: &sync.account, subject: &google.subject, syncs: its.collect() });
+            }
+        }
+        pairs
+    }
+
+    fn view(&self, pair: &Pair<'_>) -> LedgerView {
+        LedgerView::new(self.pool.clone(), &pair.account.key, pair.subject)
+    }
+
+    /// Remembers a decision; the worker that looks at the contact next acts on it.
+    async fn remember(&self, pair: &Pair<'_>, contact: &str, decision: &Decision) -> Result<(), StoreError> {
+        let text = crate::store::encode("a decision", decision)?;
+        let key = CrmKeys::new(&pair.account.key).decisions(pair.subject);
+        let _: () = self.pool.get().await?.hset(key, contact, text).await?;
+        Ok(())
+    }
+
+    /// Marks the contact for a sync: it is looked at now.
+    async fn mark(&self, sync: &SyncSpec, contact: &str) -> Result<(), StoreError> {
+        let contacts = [(contact.to_owned(), None)];
+        let marking = Marking { sync: &sync.id, run: None, contacts: &contacts, run_body: None };
+        mark(&self.pool, &CrmKeys::new(&sync.account.key), marking).await
+    }
+}
+
+/// `centiva/7m9Drw…`: a CRM account as people write it.
+fn name_of(account: &CrmAccount) -> String {
+    format!("{}/{}", account.crm.name, account.key.id)
+}
