@@ -1,5 +1,6 @@
-//! The admin side: health, metrics, and what people see.
+//! The admin side: health, metrics, what people see, and the API.
 
+pub mod api;
 pub mod connect;
 pub mod health;
 pub mod home;

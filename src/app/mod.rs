@@ -181,7 +181,8 @@ impl Parts {
         let health = admin::health::router(self.health.clone());
         if roles.web {
             let public = receive::router(receive).merge(admin::connect::router(self.tools.clone()));
-            let admin_routes = health.merge(admin::home::router(self.tools.clone(), self.password.clone()));
+            let api = admin::api::router(self.tools.clone(), self.health.api_token.clone());
+            let admin_routes = health.merge(admin::home::router(self.tools.clone(), self.password.clone())).merge(api);
             match listeners.admin {
                 Some(listener) => {
                     tasks.spawn(http::serve(listener, admin_routes, stop.clone()));

@@ -1,5 +1,6 @@
 //! The one integration binary, a module per subject.
 
+mod api;
 mod connect;
 mod demo;
 mod doctor;

@@ -151,3 +151,40 @@ async fn a_question_that_answers_itself_is_not_asked_any_more() {
     service.nothing_left().await;
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_two_phones_ask_about_one_contact_each_is_answered_by_itself() {
+    let mut world = World::new().await;
+    let (bob, token) = world.another_google().await;
+    world.sync_lines = format!(
+        "every = \"off\"\n[[google]]\nname = \"bob\"\nrefresh_token = \"{token}\"\n[[sync]]\nname = \"bob\"\n\
+         crm = \"centiva/{}\"\ngoogle = \"bob\"\nlabel = \"Centiva\"\nevery = \"off\"",
+        world.location
+    );
+    let namesake = json!([{"names": [{"givenName": "Aimée", "familyName": "Roy"}]}]);
+    for subject in [&world.subject, &bob] {
+        world.google("POST", &format!("accounts/{subject}/contacts"), &namesake).await;
+    }
+    let service = world.start().await;
+    let id = world.crm_create(json!({"firstName": "Aimée", "lastName": "Roy", "phone": PHONE})).await;
+    until("both to ask", async || listed(&world).await.as_array().map(Vec::len) == Some(2)).await;
+    service.quiet(&world).await;
+    world.carnet(&["needs", "create", &id]).await.refused("several syncs ask about");
+    world.carnet(&["needs", "create", &id, "--sync", "nobody"]).await.refused("nothing is asked about");
+    world.carnet(&["needs", "create", &id, "--sync", "bob"]).await.done();
+    service.quiet(&world).await;
+    let dump = world.google("GET", &format!("accounts/{bob}"), &Value::Null).await;
+    assert_eq!(carnet::simulate::truth::people(&dump).len(), 2, "made on Bob's");
+    assert_eq!(world.people().await.len(), 1, "and not on the other");
+    assert_eq!(listed(&world).await[0]["sync"], "phone");
+    world.carnet(&["needs", "skip", &id]).await.done();
+    service.quiet(&world).await;
+    assert_eq!(listed(&world).await, json!([]));
+
+    // What was left out is asked again once it is restored.
+    world.carnet(&["contact", "restore", &id]).await.done();
+    until("the question to come back", async || listed(&world).await.as_array().map(Vec::len) == Some(1)).await;
+    service.quiet(&world).await;
+    service.nothing_left().await;
+    service.stop().await;
+}

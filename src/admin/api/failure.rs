@@ -1,0 +1,92 @@
+//! What the API answers when it cannot do what was asked: a status, a code for machines and a sentence for people.
+
+use axum::{
+    Json,
+    extract::rejection::{BytesRejection, PathRejection},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::{answers::Declined, store::StoreError};
+
+/// An answer that is no success.
+pub(super) struct ApiFailure {
+    status: StatusCode,
+    code: &'static str,
+    sentence: String,
+}
+
+impl ApiFailure {
+    fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
+        Self { status, code, sentence: sentence.into() }
+    }
+
+    pub fn no_token() -> Self {
+        let sentence = "send the API token (CARNET_API_TOKEN) as Authorization: Bearer";
+        Self::new(StatusCode::UNAUTHORIZED, "no_token", sentence)
+    }
+
+    pub fn no_such_path() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no_such_path",
+            "there is nothing here; /api/v1/openapi.json describes the API",
+        )
+    }
+
+    pub fn wrong_method() -> Self {
+        let sentence = "this path takes another method; /api/v1/openapi.json describes the API";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", sentence)
+    }
+
+    pub fn bad_body(sentence: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_body", sentence)
+    }
+}
+
+impl From<Declined> for ApiFailure {
+    fn from(declined: Declined) -> Self {
+        let status = match declined {
+            Declined::NoQuestion(_) | Declined::NoContact(_) | Declined::NoAccount(_) => StatusCode::NOT_FOUND,
+            Declined::NoResource => StatusCode::BAD_REQUEST,
+            Declined::SeveralAsk { .. } | Declined::SeveralAccounts { .. } | Declined::NothingToRestore(_) => {
+                StatusCode::CONFLICT
+            }
+            Declined::Store(_) | Declined::Registry(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        if status.is_server_error() {
+            tracing::warn!(error = %declined, "a call of the API failed");
+        }
+        Self::new(status, declined.code(), declined.to_string())
+    }
+}
+
+impl From<StoreError> for ApiFailure {
+    fn from(error: StoreError) -> Self {
+        Declined::from(error).into()
+    }
+}
+
+impl From<PathRejection> for ApiFailure {
+    fn from(rejection: PathRejection) -> Self {
+        Self::new(rejection.status(), "bad_path", rejection.body_text())
+    }
+}
+
+impl From<BytesRejection> for ApiFailure {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::new(rejection.status(), "bad_body", rejection.body_text())
+    }
+}
+
+impl IntoResponse for ApiFailure {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": { "code": self.code, "sentence": self.sentence } });
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
