@@ -52,9 +52,7 @@ impl Contact {
 impl Command {
     async fn run(self, desk: &Desk, json: bool) -> anyhow::Result<()> {
         match self {
-            Self::Show { contact, crm } => {
-                output::print(json, &desk.contact(&contact, crm.as_deref()).await?, |view| told(view))
-            }
+            Self::Show { contact, crm } => output::print(json, &desk.contact(&contact, crm.as_deref()).await?, told),
             Self::Refused => output::print(json, &desk.refused(), |refused| listed(refused)),
             Self::Restore { contacts, crm } => restore(desk, &contacts, crm.as_deref(), json).await,
         }

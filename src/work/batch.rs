@@ -1,6 +1,9 @@
 //! One sync's due contacts, from reading them in the CRM to what is written in Google.
 
-use std::{collections::HashSet, time::Instant};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Instant,
+};
 
 use crate::{
     claim::{Account, Halt, Tools},

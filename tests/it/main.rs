@@ -11,6 +11,7 @@ mod first_light;
 mod kept;
 mod kills;
 mod layout;
+mod merged;
 mod model;
 mod needs;
 mod own_redis;

@@ -46,7 +46,7 @@ impl Draft<'_> {
         // Empty in the CRM never erases.
         let may_remove = !self.input.partial && !wanted.is_empty();
         let (removed, stays): (Vec<_>, Vec<_>) =
-            current.into_iter().partition(|(_, k)| may_remove && self.base.has(part, &k.value) && !is_wanted(k));
+            current.into_iter().partition(|(_, k)| may_remove && self.is_ours(part, &k.value) && !is_wanted(k));
         let mut list: Vec<Item<T>> = stays.iter().map(|(i, k)| self.sent_back(part, i, k)).collect();
         let mut added = false;
         for (item, want) in &wanted {

@@ -18,7 +18,7 @@ use super::{
     create::member_of,
     desired::Desired,
     release::groups,
-    stamp::{Origin, Stamp, stamp_for, stamped},
+    stamp::{Origin, Stamp, stamp_for, stamped, stamps_of},
 };
 use crate::{
     config::declared::Policy,
@@ -114,16 +114,31 @@ struct Draft<'a> {
     input: &'a Merge<'a>,
     /// What we wrote before.
     base: Base,
+    /// What we wrote for other CRM contacts, whose person was merged with this one's: never taken away for this one's sake.
+    others: Base,
     /// What this change writes.
     written: Base,
     change: Change,
     kept: Vec<Kept>,
 }
 
+fn others(input: &Merge<'_>) -> Base {
+    let mut all = Base::default();
+    let others = stamps_of(input.person).into_iter().filter(|s| !s.released);
+    let others = others.filter(|s| s.account != *input.account || s.contact != input.contact);
+    others.for_each(|stamp| all.extend(stamp.base));
+    all
+}
+
 impl<'a> Draft<'a> {
     fn new(input: &'a Merge<'a>, base: Option<&Base>) -> Self {
-        let change = Change::of(input.person);
-        Self { input, base: base.cloned().unwrap_or_default(), written: Base::default(), change, kept: Vec::new() }
+        let (base, others, change) = (base.cloned().unwrap_or_default(), others(input), Change::of(input.person));
+        Self { input, base, others, written: Base::default(), change, kept: Vec::new() }
+    }
+
+    /// Whether this value is there for this contact alone.
+    fn is_ours(&self, part: Part, key: &str) -> bool {
+        self.base.has(part, key) && !self.others.has(part, key)
     }
 
     fn keep(&mut self, field: Field, why: &'static str) {

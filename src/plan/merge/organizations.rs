@@ -18,7 +18,7 @@ impl Draft<'_> {
         let Some((name, title)) = &self.input.desired.organization else { return };
         let current = self.input.person.organizations.iter().filter(|i| is_contacts_own(i));
         let mut list: Vec<Organization> = current.map(as_written).collect();
-        let is_superseded = |i: &Organization| self.is_ours(i) && !covers(i, name, title);
+        let is_superseded = |i: &Organization| self.wrote(i) && !covers(i, name, title);
         let superseded = list.iter().position(is_superseded);
         if !list.iter().any(|i| covers(i, name, title)) {
             if self.base.has(Part::Organization, &organization_key(name, title)) {
@@ -58,15 +58,15 @@ impl Draft<'_> {
     fn drop_superseded(&mut self, list: &mut Vec<Organization>, name: &str, title: &str) {
         let before = list.len();
         if !self.input.partial {
-            list.retain(|i| !self.is_ours(i) || covers(i, name, title));
+            list.retain(|i| !self.wrote(i) || covers(i, name, title));
         }
         if list.len() < before {
             self.change.note(Field::Organizations, "removed what we had added");
         }
     }
 
-    fn is_ours(&self, item: &Organization) -> bool {
-        self.base.has(Part::Organization, &organization_key(&item.value.name, &item.value.title))
+    fn wrote(&self, item: &Organization) -> bool {
+        self.is_ours(Part::Organization, &organization_key(&item.value.name, &item.value.title))
     }
 }
 

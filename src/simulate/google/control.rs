@@ -13,7 +13,7 @@
 //! | `POST …/contacts/{p}/labels` | `{add?, remove?}` | labels by name or resource name |
 //! | `POST …/contacts/{p}/rename` | – | gets another id, as on linking a profile → `{resourceName}` |
 //! | `PUT …/contacts/{p}/profile` | `Person` | links a profile that default reads mix in |
-//! | `POST …/merge` | `{keep, absorb}` | *Merge & fix*: one holds all, the other is gone |
+//! | `POST …/merge` | `{keep, absorb, lose?}` | *Merge & fix*: one holds all, the other is gone; of the fields in `lose` its values too |
 //! | `POST …/trash/empty` | – | |
 //! | `POST …/groups` | `{name}` | new label → `{resourceName}` |
 //! | `PATCH`, `DELETE …/groups/{g}` | `{name}` / – | renames / deletes, contacts stay |

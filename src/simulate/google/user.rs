@@ -141,7 +141,8 @@ fn link_profile(account: &mut Account, id: u64, call: &Call) -> Result<Value, Re
     Ok(json!({}))
 }
 
-/// The one kept gets the lists and labels of both, but of a singleton only its own; the other leaves no trace in the trash.
+/// The one kept gets the lists and labels of both, but of a singleton only its own, and of the fields in `lose` too; the
+/// other leaves no trace in the trash.
 fn merge(account: &mut Account, sent: &Value) -> Result<Value, Refusal> {
     let person = |key: &str| living(account, sent[key].as_str().unwrap_or_default());
     let (keep, absorb) = (person("keep")?, person("absorb")?);
@@ -153,7 +154,8 @@ fn merge(account: &mut Account, sent: &Value) -> Result<Value, Refusal> {
     account.gone.insert(absorb, tombstone);
     let kept = account.people.get(&keep).ok_or_else(Refusal::not_found)?;
     let (mut fields, mut labels) = (kept.fields(), kept.current.labels.clone());
-    for (field, theirs) in absorbed.fields() {
+    let is_lost = |field: &str| sent["lose"].as_array().into_iter().flatten().any(|lost| lost == field);
+    for (field, theirs) in absorbed.fields().into_iter().filter(|(field, _)| !is_lost(field)) {
         let single = matches!(field.as_str(), "names" | "biographies" | "birthdays" | "genders");
         match (fields.get_mut(&field), theirs) {
             (None, theirs) => {

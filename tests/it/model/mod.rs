@@ -10,6 +10,7 @@ mod days;
 mod engine;
 mod memory;
 mod stage;
+mod steady;
 mod verdict;
 
 use std::{
@@ -45,9 +46,7 @@ fn random_days_end_well_whatever_happens_in_whatever_order() {
     let failed = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..LANES {
-            // Without optimisation a whole day in one future is more than a thread's usual stack.
-            let lane = || lane(&next, &days, &tally, &failed);
-            std::thread::Builder::new().stack_size(32 << 20).spawn_scoped(scope, lane).expect("a thread");
+            scope.spawn(|| on_a_tall_stack(|| lane(&next, &days, &tally, &failed)));
         }
     });
     if let Some((seed, said)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -67,22 +66,30 @@ fn random_days_end_well_whatever_happens_in_whatever_order() {
     }
 }
 
-fn lane(next: &AtomicUsize, days: &[u64], tally: &Mutex<Tally>, failed: &Mutex<Option<(u64, String)>>) {
+async fn lane(next: &AtomicUsize, days: &[u64], tally: &Mutex<Tally>, failed: &Mutex<Option<(u64, String)>>) {
     let lock = |tally: &mut Tally, day: Tally| {
         day.into_iter().for_each(|(what, count)| *tally.entry(what).or_default() += count)
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let mut stage = Stage::open().await;
-        loop {
-            let Some(seed) = days.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { return };
-            if failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-                return;
-            }
-            match days::play(&mut stage, seed).await {
-                Ok(day) => lock(&mut tally.lock().unwrap_or_else(PoisonError::into_inner), day),
-                Err(said) => *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((seed, said)),
-            }
+    let mut stage = Stage::open().await;
+    loop {
+        let Some(seed) = days.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { return };
+        if failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return;
         }
+        match days::play(&mut stage, seed).await {
+            Ok(day) => lock(&mut tally.lock().unwrap_or_else(PoisonError::into_inner), day),
+            Err(said) => *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((seed, said)),
+        }
+    }
+}
+
+/// Runs it in a thread of its own: without optimisation a whole day in one future is more than a usual stack.
+fn on_a_tall_stack<F: Future<Output = ()>>(play: impl FnOnce() -> F + Send) {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(play());
+    };
+    std::thread::scope(|scope| {
+        std::thread::Builder::new().stack_size(32 << 20).spawn_scoped(scope, run).expect("a thread");
     });
 }

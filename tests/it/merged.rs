@@ -1,0 +1,124 @@
+//! The owner merges contacts by hand in Google Contacts: links follow, and nobody is made a second time.
+
+use serde_json::json;
+
+use crate::world::{LABEL, Service, World, google::values, text, until, user::labels};
+
+/// Two clients in Google, each with its own contact; answers their ids and resource names.
+async fn two_clients() -> (World, Service, [String; 2], [String; 2]) {
+    let mut world = World::new().await;
+    world.set("CARNET_TUNE_PROPAGATION_MS", 100);
+    let service = world.start().await;
+    let mut ids = Vec::new();
+    for (first, email, phone) in
+        [("Aimée", "aimee@example.com", "+15145550101"), ("Bruno", "bruno@example.com", "+15145550102")]
+    {
+        let contact = json!({"firstName": first, "lastName": "Roy", "email": email, "phone": phone});
+        ids.push(world.crm_create(contact).await);
+    }
+    service.quiet(&world).await;
+    let (a, b) = (world.only(&ids[0]).await, world.only(&ids[1]).await);
+    let names = [text(&a, "resourceName"), text(&b, "resourceName")];
+    (world, service, [ids[0].clone(), ids[1].clone()], names)
+}
+
+async fn noticed(service: &Service, world: &World) {
+    service.reconcile().await;
+    service.quiet(world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_clients_merged_in_google_are_one_contact_that_both_are_written_to() {
+    let (world, service, [aimee, bruno], [a, b]) = two_clients().await;
+    world.user("POST", "merge", json!({"keep": b, "absorb": a})).await;
+    noticed(&service, &world).await;
+    world.crm_update(&aimee, json!({"phone": "+15145550199"})).await;
+    service.quiet(&world).await;
+    let people = world.labelled().await;
+    assert_eq!(people.len(), 1, "{people:#?}");
+    let mut phones = values(&people[0], "phoneNumbers");
+    phones.sort();
+    assert_eq!(phones, ["+15145550102", "+15145550199"], "each has its own number there");
+    assert_eq!(people[0]["names"][0]["givenName"], "Bruno", "the name is that of the contact that was kept");
+
+    world.crm_delete(&aimee).await;
+    service.quiet(&world).await;
+    let merged = world.contact(&b).await;
+    assert_eq!(labels(&merged), [LABEL, "myContacts"], "the label stays for the other");
+    world.crm_delete(&bruno).await;
+    service.quiet(&world).await;
+    assert_eq!(labels(&world.contact(&b).await), ["myContacts"], "and goes with the last");
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_that_loses_our_mark_is_followed_by_what_only_this_client_has() {
+    let (world, service, [aimee, _], [a, b]) = two_clients().await;
+    // Whoever merges chooses the name as well.
+    world.user_edits(&b, json!({"names": [{"givenName": "Aimée", "familyName": "Roy"}]})).await;
+    world.user("POST", "merge", json!({"keep": b, "absorb": a, "lose": ["clientData"]})).await;
+    noticed(&service, &world).await;
+    world.crm_update(&aimee, json!({"companyName": "Courtage du Lac"})).await;
+    service.quiet(&world).await;
+    let people = world.people().await;
+    assert_eq!(people.len(), 1, "nobody is made anew: {people:#?}");
+    assert_eq!(people[0]["organizations"][0]["name"], "Courtage du Lac", "it goes on where its number is now");
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_merged_into_a_contact_of_the_owners_own_leaves_it_whole_when_it_goes() {
+    let (world, service, [aimee, _], [a, _]) = two_clients().await;
+    let own = json!({"names": [{"givenName": "Maman"}], "phoneNumbers": [{"value": "+15145550177", "type": "home"}]});
+    let own = world.google_seed(&[own]).await.remove(0);
+    world.user("POST", "merge", json!({"keep": own, "absorb": a})).await;
+    world.crm_delete(&aimee).await;
+    service.quiet(&world).await;
+    noticed(&service, &world).await;
+    let left = world.contact(&own).await;
+    assert_eq!(left["person"]["names"][0]["givenName"], "Maman");
+    assert!(values(&left["person"], "phoneNumbers").contains(&"+15145550177".to_owned()));
+    assert_eq!(labels(&left), ["myContacts"]);
+    assert!(left["person"]["clientData"].to_string().contains(";released;"), "let go of: {left}");
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_merged_contact_that_its_owner_deletes_neither_client_comes_back() {
+    let (world, service, [aimee, bruno], [a, b]) = two_clients().await;
+    world.user("POST", "merge", json!({"keep": b, "absorb": a})).await;
+    noticed(&service, &world).await;
+    world.user_deletes(&b).await;
+    noticed(&service, &world).await;
+    for client in [&aimee, &bruno] {
+        world.crm_update(client, json!({"companyName": "Acme"})).await;
+    }
+    service.quiet(&world).await;
+    assert_eq!(world.people().await.len(), 0);
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_older_than_our_own_write_is_no_opt_out() {
+    let world = World::new().await;
+    let known = json!({
+        "names": [{"givenName": "Zoé", "familyName": "Roy"}], "emailAddresses": [{"value": "zoe@example.com"}],
+    });
+    let known = world.google_seed(&[known]).await.remove(0);
+    let service = world.start().await;
+    service.reconcile().await;
+    // For two seconds Google answers with the version from before the label.
+    let limits = format!("accounts/{}/limits", world.subject);
+    world.google("PATCH", &limits, &json!({"stale_read_ms": 2_000})).await;
+    let id = world.crm_create(json!({"firstName": "Zoé", "lastName": "Roy", "email": "zoe@example.com"})).await;
+    until("the label", async || labels(&world.contact(&known).await).contains(&LABEL.to_owned())).await;
+    world.crm_update(&id, json!({"phone": "+15145550188"})).await;
+    service.quiet(&world).await;
+    assert_eq!(values(&world.only(&id).await, "phoneNumbers"), ["+15145550188"], "still followed");
+    service.nothing_left().await;
+    service.stop().await;
+}
