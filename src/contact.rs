@@ -38,17 +38,38 @@ pub struct Contact {
     pub birthday: Option<Birthday>,
     /// The CRM's user id of the owner, never a name.
     pub owner: Option<String>,
+    /// The owner's name, where a sync's map asks for it.
+    pub owner_name: String,
     /// Tags, as given.
     pub tags: Vec<String>,
     /// Do not contact.
     pub dnd: bool,
     /// Where the contact came from (form name and the like).
     pub source: String,
-    /// `(custom field id or label, value as text)`. Nothing here leaves for Google unless a sync maps it.
+    /// `(custom field, value as text)`: only those that a sync asks for, under the name by which it asks.
     pub custom: Vec<(String, String)>,
+    /// What could not be looked up: there, absence says nothing.
+    #[serde(skip_serializing_if = "Unread::is_none")]
+    pub unread: Unread,
     /// Whether this reading is the whole record. A webhook body is not: it omits empty fields, so what is
     /// missing from it says nothing and nothing may be removed on its account.
     pub partial: bool,
+}
+
+/// What of a contact could not be looked up, for want of a permission or because the CRM did not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Unread {
+    /// The owner's name.
+    pub owner: bool,
+    /// Which custom field is which.
+    pub custom: bool,
+}
+
+impl Unread {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The stable name of one tenant: CRM vendor and the vendor's account id. Keys, hash tags and stamps use it.
@@ -106,6 +127,11 @@ impl std::fmt::Display for AccountKey {
 }
 
 impl Contact {
+    /// The value of a custom field; empty when there is none.
+    pub fn custom(&self, name: &str) -> &str {
+        self.custom.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
     /// Whether there is anything a person could recognise: a name, a company, an e-mail or a phone.
     pub fn is_recognisable(&self) -> bool {
         !(self.name.given.is_empty()

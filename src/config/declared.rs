@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     filter::{OneOf, Since},
+    mapping::{Mapping, Wants},
     secret::SecretText,
 };
 
@@ -91,6 +92,13 @@ pub struct CrmAccount {
     /// ISO 3166-1 alpha-2; the region of phone numbers without a country code.
     #[serde(default = "default_region")]
     pub region: String,
+}
+
+impl CrmAccount {
+    /// Whether the CRM can be asked. If not, the account runs in limited mode.
+    pub fn has_access(&self) -> bool {
+        self.token.is_some() || self.refresh_token.is_some()
+    }
 }
 
 /// A signature or shared-secret scheme; the axes any webhook sender differs in.
@@ -355,6 +363,9 @@ pub struct Sync {
     /// Whether webhooks are acted on as they arrive.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub live: bool,
+    /// What goes where in Google, beyond what goes by itself.
+    #[serde(skip_serializing_if = "Mapping::is_empty", default)]
+    pub map: Mapping,
 }
 
 /// A reconcile interval.
@@ -434,6 +445,13 @@ fn is_yes(value: &bool) -> bool {
 }
 
 impl Sync {
+    /// What must be looked up in the CRM beside a contact's record.
+    pub fn wants(&self) -> Wants {
+        let mut wants = self.map.wants();
+        wants.custom.extend(self.custom.keys().cloned());
+        wants
+    }
+
     /// What, besides the contact, decides on how it looks in Google: policy and label. When it changes, every contact is
     /// looked at again.
     pub fn rule(&self) -> String {
@@ -494,6 +512,9 @@ mod tests {
         let sync = &declared.sync[0];
         assert!(sync.has_phone && sync.has_email && sync.created_since.is_some() && sync.custom.len() == 2);
         assert!(declared.google[0].refresh_token.is_some());
+        let map = &sync.map;
+        assert_eq!((map.fields.len(), map.problems()), (8, Vec::new()));
+        assert!(map.name.is_some() && map.note.is_some() && map.owner.is_some() && map.dnd.is_some());
         let wrong: Vec<String> = super::super::validate::check(&declared).into_iter().map(|w| w.0).collect();
         assert_eq!(wrong, Vec::<String>::new());
     }

@@ -2,8 +2,10 @@
 
 pub mod declared;
 pub mod filter;
+pub mod mapping;
 pub mod secret;
 mod settings;
+pub mod template;
 mod tune;
 pub mod validate;
 

@@ -4,7 +4,10 @@ mod filter;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::declared::{Crm, Declared, Every, Kind, Scheme, Sync};
+use super::{
+    declared::{Crm, Declared, Every, Kind, Scheme, Sync},
+    mapping::Link,
+};
 
 /// Something in the declared state that cannot be; the sentence says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +25,7 @@ pub fn check(declared: &Declared) -> Vec<Wrong> {
     accounts_once(declared, &mut say);
     declared.sync.iter().for_each(|sync| check_sync(declared, sync, &mut say));
     syncs_once(declared, &mut say);
+    maps(declared, &mut say);
     wrong
 }
 
@@ -129,6 +133,36 @@ fn syncs_once(declared: &Declared, say: &mut impl FnMut(String)) {
     for sync in &declared.sync {
         if let Some(first) = seen.insert((&sync.crm, &sync.google, sync.label.to_lowercase()), &sync.name) {
             say(format!("syncs \"{first}\" and \"{}\" go from and to the same place; keep one", sync.name));
+        }
+    }
+}
+
+fn maps(declared: &Declared, say: &mut impl FnMut(String)) {
+    for (at, sync) in declared.sync.iter().enumerate() {
+        let name = &sync.name;
+        sync.map.problems().into_iter().for_each(|problem| say(format!("sync \"{name}\": {problem}")));
+        let kind = declared.crm.iter().find(|c| sync.crm.starts_with(&format!("{}/", c.name))).map(|c| c.kind);
+        if sync.map.link == Link::On && kind == Some(Kind::Generic) {
+            say(format!("sync \"{name}\": link = true is for HighLevel; write the address, with {{contact}} in it"));
+        }
+        let same_google = declared.sync.iter().filter(|other| other.google == sync.google);
+        for other in
+            same_google.clone().filter(|o| sync.map.labels().any(|l| l.to_lowercase() == o.label.to_lowercase()))
+        {
+            say(format!(
+                "sync \"{name}\": its map gives the label \"{}\", which is that of sync \"{}\"; a label that is taken off \
+                 would mean two things",
+                other.label, other.name
+            ));
+        }
+        // One Google contact stands for one CRM contact, whichever sync brings it: two maps would write over each other.
+        for other in same_google.take(at.min(declared.sync.len())).filter(|o| o.name != *name) {
+            if other.crm == sync.crm && other.map != sync.map {
+                say(format!(
+                    "syncs \"{}\" and \"{name}\" bring the same CRM account to the same Google account and need the same [sync.map]",
+                    other.name
+                ));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::declared::Map,
-    contact::{Birthday, Contact, Name, clean},
+    contact::{Birthday, Contact, Name, Unread, clean},
 };
 
 /// The contact inside one event. Always partial: what a payload leaves out says nothing.
@@ -38,10 +38,12 @@ pub fn contact(map: &Map, region: &str, body: &[u8]) -> Result<Contact, Unreadab
         urls: tidy::texts(fields.list("urls")),
         birthday: Birthday::read(&fields.text("birthday")),
         owner: tidy::optional(&fields.text("owner")),
+        owner_name: fields.text("owner_name"),
         tags: tidy::texts(fields.list("tags")),
         dnd: false,
         source: String::new(),
-        custom: Vec::new(),
+        custom: fields.custom(),
+        unread: Unread::default(),
         partial: true,
     })
 }
@@ -87,6 +89,17 @@ impl Fields<'_> {
             }
             Some(one) => vec![item_text(one)],
         }
+    }
+
+    /// Whatever the map calls `custom:NAME`.
+    fn custom(&self) -> Vec<(String, String)> {
+        let named = self.map.fields.keys().chain(self.map.properties.values());
+        let custom =
+            named.filter_map(|field| Some((field.strip_prefix("custom:")?.trim().to_owned(), self.list(field))));
+        let mut values: Vec<_> = custom.map(|(name, texts)| (name, texts.join(", "))).collect();
+        values.retain(|(name, text)| !name.is_empty() && !text.is_empty());
+        values.dedup_by(|a, b| a.0 == b.0);
+        values
     }
 
     fn name(&self) -> Name {

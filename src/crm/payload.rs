@@ -1,10 +1,12 @@
 //! The contact inside a webhook's payload, for a CRM account without credentials (limited mode), and how payloads that
 //! wait together become one. Such a contact is always partial.
 
+use std::collections::BTreeSet;
+
 use super::{decode::Unreadable, generic, highlevel};
 use crate::{
     config::declared::{Crm, Kind, Map},
-    contact::{Address, Contact, Name},
+    contact::{Address, Contact, Name, text_key},
 };
 
 /// The contact inside an event's body, read as the CRM's kind writes it.
@@ -16,6 +18,14 @@ pub fn contact_of(crm: &Crm, region: &str, body: &[u8]) -> Result<Contact, Unrea
         Kind::HighlevelWorkflow => highlevel::workflow(body, region),
         Kind::Generic => generic::contact(crm.map.as_ref().unwrap_or(&Map::default()), region, body),
     }
+}
+
+/// Leaves only the custom fields that a sync asks for, under the names by which it asks.
+pub fn keep_asked(contact: &mut Contact, asked: &BTreeSet<String>) {
+    let read = std::mem::take(&mut contact.custom);
+    let called = |name: &String, given: &str| given == name || text_key(given) == text_key(name);
+    let found = asked.iter().filter_map(|name| Some((name, read.iter().find(|(given, _)| called(name, given))?)));
+    contact.custom = found.map(|(name, (_, value))| (name.clone(), value.clone())).collect();
 }
 
 /// Two payloads about one contact as one: field by field the newer wins where it says something, and a list that says
@@ -38,11 +48,13 @@ pub fn fold(older: Contact, newer: Contact) -> Contact {
         urls: listed(older.urls, newer.urls),
         birthday: newer.birthday.or(older.birthday),
         owner: newer.owner.or(older.owner),
+        owner_name: said(older.owner_name, newer.owner_name),
         tags: listed(older.tags, newer.tags),
         // `false` may only mean that the payload does not mention it; a refusal is not forgotten on that account.
         dnd: older.dnd || newer.dnd,
         source: said(older.source, newer.source),
         custom: fold_custom(older.custom, newer.custom),
+        unread: newer.unread,
         partial: true,
     }
 }

@@ -112,11 +112,10 @@ impl People {
         send_for_person(Call::Get, request).await
     }
 
-    /// Whether a contact ([`Call::Get`]) holds anything in the fields that we never read or write otherwise: notes, a photo,
-    /// relations and the like. Asked before a twin is folded.
+    /// Whether a contact ([`Call::Get`]) holds anything in the fields that we never read or write otherwise: a photo,
+    /// chat addresses and the like. Asked before a twin is folded.
     pub async fn has_more(&self, token: &SecretString, resource: &str) -> Result<bool, Failure> {
-        const OTHERS: &str = "biographies,calendarUrls,events,externalIds,genders,imClients,interests,locations,miscKeywords,\
-                              nicknames,occupations,photos,relations,sipAddresses,skills,userDefined";
+        const OTHERS: &str = "calendarUrls,externalIds,genders,imClients,interests,locations,miscKeywords,occupations,photos,sipAddresses,skills";
         let query = [("personFields", OTHERS), ("sources", CONTACT_SOURCE)];
         let request = self.request(Method::GET, resource, token).query(&query);
         let person: serde_json::Map<String, serde_json::Value> = send(Call::Get, request).await?;
@@ -208,7 +207,7 @@ mod tests {
     use crate::google::recorder::Recorder;
 
     const MASK: &str = "names%2CemailAddresses%2CphoneNumbers%2Caddresses%2Corganizations%2Cbirthdays%2Curls%2C\
-                        memberships%2CclientData%2Cmetadata";
+                        nicknames%2Cbiographies%2Crelations%2Cevents%2CuserDefined%2Cmemberships%2CclientData%2Cmetadata";
     const SOURCES: &str = "sources=READ_SOURCE_TYPE_CONTACT";
 
     fn token() -> SecretString {

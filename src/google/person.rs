@@ -38,6 +38,21 @@ pub struct Person {
     /// Web sites.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<Item<TextValue>>,
+    /// Nicknames.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nicknames: Vec<Item<TextValue>>,
+    /// The note; at most one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub biographies: Vec<Item<NoteValue>>,
+    /// People related to this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub relations: Vec<Item<RelationValue>>,
+    /// Dates other than the birthday.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Item<EventValue>>,
+    /// Custom fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub user_defined: Vec<Item<UserDefinedValue>>,
     /// Labels.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub memberships: Vec<Item<MembershipValue>>,
@@ -127,7 +142,7 @@ pub struct NameValue {
     pub family_name: String,
 }
 
-/// An e-mail address, a phone number or a URL: one text and a type.
+/// An e-mail address, a phone number, a URL or a nickname: one text and a type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TextValue {
@@ -187,6 +202,54 @@ pub struct BirthdayValue {
     pub date: Option<DateValue>,
 }
 
+/// A note; the one value that may be longer than 1,024 characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NoteValue {
+    /// The text.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub value: String,
+    /// `TEXT_PLAIN` or `TEXT_HTML`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+}
+
+/// A related person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RelationValue {
+    /// Who.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub person: String,
+    /// `spouse`, `assistant`, … or the user's own word.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+}
+
+/// A date with a meaning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EventValue {
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<DateValue>,
+    /// `anniversary`, `other`, or the user's own word.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+}
+
+/// A custom field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserDefinedValue {
+    /// Its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// Its value.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub value: String,
+}
+
 /// `google.type.Date`; 0 is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -238,13 +301,18 @@ pub enum Field {
     Organizations,
     Birthdays,
     Urls,
+    Nicknames,
+    Biographies,
+    Relations,
+    Events,
+    UserDefined,
     Memberships,
     ClientData,
 }
 
 impl Field {
     /// Every field that we read and may write.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Names,
         Self::EmailAddresses,
         Self::PhoneNumbers,
@@ -252,6 +320,11 @@ impl Field {
         Self::Organizations,
         Self::Birthdays,
         Self::Urls,
+        Self::Nicknames,
+        Self::Biographies,
+        Self::Relations,
+        Self::Events,
+        Self::UserDefined,
         Self::Memberships,
         Self::ClientData,
     ];
@@ -266,6 +339,11 @@ impl Field {
             Self::Organizations => "organizations",
             Self::Birthdays => "birthdays",
             Self::Urls => "urls",
+            Self::Nicknames => "nicknames",
+            Self::Biographies => "biographies",
+            Self::Relations => "relations",
+            Self::Events => "events",
+            Self::UserDefined => "userDefined",
             Self::Memberships => "memberships",
             Self::ClientData => "clientData",
         }
@@ -276,6 +354,42 @@ impl Field {
 pub const MY_CONTACTS: &str = "contactGroups/myContacts";
 
 impl Person {
+    /// Makes one field what it is in another person.
+    pub fn take(&mut self, field: Field, from: &Self) {
+        match field {
+            Field::Names => self.names.clone_from(&from.names),
+            Field::EmailAddresses => self.email_addresses.clone_from(&from.email_addresses),
+            Field::PhoneNumbers => self.phone_numbers.clone_from(&from.phone_numbers),
+            Field::Addresses => self.addresses.clone_from(&from.addresses),
+            Field::Organizations => self.organizations.clone_from(&from.organizations),
+            Field::Birthdays => self.birthdays.clone_from(&from.birthdays),
+            Field::Urls => self.urls.clone_from(&from.urls),
+            Field::Nicknames => self.nicknames.clone_from(&from.nicknames),
+            Field::Biographies => self.biographies.clone_from(&from.biographies),
+            Field::Relations => self.relations.clone_from(&from.relations),
+            Field::Events => self.events.clone_from(&from.events),
+            Field::UserDefined => self.user_defined.clone_from(&from.user_defined),
+            Field::Memberships => self.memberships.clone_from(&from.memberships),
+            Field::ClientData => self.client_data.clone_from(&from.client_data),
+        }
+    }
+
+    /// Entries of all fields that we read, as Google's limit on a contact counts them.
+    pub fn entries(&self) -> usize {
+        let texts = [&self.email_addresses, &self.phone_numbers, &self.urls, &self.nicknames];
+        texts.into_iter().map(Vec::len).sum::<usize>()
+            + self.names.len()
+            + self.addresses.len()
+            + self.organizations.len()
+            + self.birthdays.len()
+            + self.biographies.len()
+            + self.relations.len()
+            + self.events.len()
+            + self.user_defined.len()
+            + self.memberships.len()
+            + self.client_data.len()
+    }
+
     /// The etag of the CONTACT source, which changes with every write.
     pub fn source_etag(&self) -> Option<&str> {
         self.metadata.as_ref()?.sources.iter().find(|s| s.kind == "CONTACT")?.etag.as_deref()

@@ -103,17 +103,7 @@ pub(super) fn changed_body(person: &Person, mask: &[Field]) -> Person {
         ..Person::default()
     };
     for field in mask {
-        match field {
-            Field::Names => body.names.clone_from(&person.names),
-            Field::EmailAddresses => body.email_addresses.clone_from(&person.email_addresses),
-            Field::PhoneNumbers => body.phone_numbers.clone_from(&person.phone_numbers),
-            Field::Addresses => body.addresses.clone_from(&person.addresses),
-            Field::Organizations => body.organizations.clone_from(&person.organizations),
-            Field::Birthdays => body.birthdays.clone_from(&person.birthdays),
-            Field::Urls => body.urls.clone_from(&person.urls),
-            Field::Memberships => body.memberships.clone_from(&person.memberships),
-            Field::ClientData => body.client_data.clone_from(&person.client_data),
-        }
+        body.take(*field, person);
     }
     body
 }

@@ -91,7 +91,8 @@ mod tests {
     use super::*;
     use crate::google::recorder::Recorder;
 
-    const MASK: &str = "names,emailAddresses,phoneNumbers,addresses,organizations,birthdays,urls,memberships,clientData,\
+    const MASK: &str = "names,emailAddresses,phoneNumbers,addresses,organizations,birthdays,urls,\
+                        nicknames,biographies,relations,events,userDefined,memberships,clientData,\
                         metadata";
 
     fn token() -> SecretString {

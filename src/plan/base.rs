@@ -70,6 +70,11 @@ impl Base {
         !key.is_empty() && self.0.contains(&ValueHash::of(part, key))
     }
 
+    /// Whether we wrote anything in this part.
+    pub fn has_any(&self, part: Part) -> bool {
+        self.0.iter().any(|hash| hash.is_of(part))
+    }
+
     /// Notes a value as written by us; an empty one is no value.
     pub fn add(&mut self, part: Part, key: &str) {
         if !key.is_empty() {
@@ -80,6 +85,11 @@ impl Base {
     /// The hashes, those whose memory matters most first, in an order that depends on nothing else.
     pub fn by_importance(&self) -> impl Iterator<Item = &ValueHash> {
         Part::BY_IMPORTANCE.into_iter().flat_map(|part| self.0.iter().filter(move |hash| hash.is_of(part)))
+    }
+
+    /// No longer counts as written by us.
+    pub fn forget(&mut self, part: Part, key: &str) {
+        self.0.remove(&ValueHash::of(part, key));
     }
 
     /// Only the hashes for which this holds.

@@ -4,9 +4,13 @@
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::country::country;
 use crate::{
     contact::{email_key, phone_key, text_key},
-    google::person::{AddressValue, BirthdayValue, Field, Item, Person, TextValue},
+    google::person::{
+        AddressValue, BirthdayValue, EventValue, Field, Item, NoteValue, Person, RelationValue, TextValue,
+        UserDefinedValue,
+    },
 };
 
 /// What is compared and remembered on its own: a name part, or the entries of a list.
@@ -22,18 +26,30 @@ pub enum Part {
     Birthday,
     Address,
     Url,
+    Nickname,
+    Note,
+    Relation,
+    Event,
+    Custom,
+    Label,
 }
 
 impl Part {
     /// All, the one whose memory matters most first: a full stamp forgets from the end.
-    pub const BY_IMPORTANCE: [Self; 9] = [
+    pub const BY_IMPORTANCE: [Self; 15] = [
         Self::Given,
         Self::Middle,
         Self::Family,
         Self::Phone,
         Self::Email,
+        Self::Label,
+        Self::Note,
         Self::Organization,
         Self::Birthday,
+        Self::Custom,
+        Self::Nickname,
+        Self::Relation,
+        Self::Event,
         Self::Address,
         Self::Url,
     ];
@@ -50,6 +66,12 @@ impl Part {
             Self::Birthday => 'b',
             Self::Address => 'a',
             Self::Url => 'u',
+            Self::Nickname => 'k',
+            Self::Note => 'n',
+            Self::Relation => 'r',
+            Self::Event => 'v',
+            Self::Custom => 'c',
+            Self::Label => 'l',
         }
     }
 
@@ -63,6 +85,12 @@ impl Part {
             Self::Birthday => Field::Birthdays,
             Self::Address => Field::Addresses,
             Self::Url => Field::Urls,
+            Self::Nickname => Field::Nicknames,
+            Self::Note => Field::Biographies,
+            Self::Relation => Field::Relations,
+            Self::Event => Field::Events,
+            Self::Custom => Field::UserDefined,
+            Self::Label => Field::Memberships,
         }
     }
 }
@@ -115,6 +143,33 @@ pub fn url_keys(item: &Item<TextValue>, _region: &str) -> Keys {
     Keys::only(text_key(&item.value.value))
 }
 
+/// Of a nickname.
+pub fn nickname_keys(item: &Item<TextValue>, _region: &str) -> Keys {
+    Keys::only(text_key(&item.value.value))
+}
+
+/// Of a note: the text, however it is broken into lines.
+pub fn note_key(item: &Item<NoteValue>) -> String {
+    text_key(&item.value.value)
+}
+
+/// Of a related person: who, not as what.
+pub fn relation_keys(item: &Item<RelationValue>, _region: &str) -> Keys {
+    Keys::only(text_key(&item.value.person))
+}
+
+/// Of a date: when, not what for.
+pub fn event_keys(item: &Item<EventValue>, _region: &str) -> Keys {
+    let date = item.value.date.map(|date| format!("{}-{}-{}", date.year, date.month, date.day));
+    Keys::only(date.unwrap_or_default())
+}
+
+/// Of a custom field: name and value; without a value it is nothing.
+pub fn custom_keys(item: &Item<UserDefinedValue>, _region: &str) -> Keys {
+    let UserDefinedValue { key, value } = &item.value;
+    Keys::only(if text_key(value).is_empty() { String::new() } else { joined([text_key(key), text_key(value)]) })
+}
+
 /// Of a postal address, with the parts that only Google has: a user who adds a flat number has edited the address.
 pub fn address_keys(item: &Item<AddressValue>, _region: &str) -> Keys {
     let AddressValue { street_address, city, region, postal_code, country_code, .. } = &item.value;
@@ -138,13 +193,7 @@ pub fn birthday_key(item: &Item<BirthdayValue>) -> String {
     }
 }
 
-/// An ISO 3166-1 alpha-2 code in upper case; `None` for anything that is not two letters, which Google refuses.
-pub fn country(code: &str) -> Option<String> {
-    let code = code.trim().to_ascii_uppercase();
-    (code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())).then_some(code)
-}
-
-/// Everything a person holds in the fields that we write, as `(part, canonical value)`.
+/// Everything a person holds in the fields that we write, labels apart, as `(part, canonical value)`.
 pub fn keys_of(person: &Person, region: &str) -> Vec<(Part, String)> {
     let mut keys = Vec::new();
     for name in person.names.iter().filter(|i| is_contacts_own(i)) {
@@ -159,6 +208,11 @@ pub fn keys_of(person: &Person, region: &str) -> Vec<(Part, String)> {
     of(Part::Birthday, values(&person.birthdays, birthday_key));
     of(Part::Address, values(&person.addresses, |i| address_keys(i, region).value));
     of(Part::Url, values(&person.urls, |i| url_keys(i, region).value));
+    of(Part::Nickname, values(&person.nicknames, |i| nickname_keys(i, region).value));
+    of(Part::Note, values(&person.biographies, note_key));
+    of(Part::Relation, values(&person.relations, |i| relation_keys(i, region).value));
+    of(Part::Event, values(&person.events, |i| event_keys(i, region).value));
+    of(Part::Custom, values(&person.user_defined, |i| custom_keys(i, region).value));
     keys.retain(|(_, key)| !key.is_empty());
     keys
 }

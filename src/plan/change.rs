@@ -1,6 +1,6 @@
 //! A change of one Google contact: the body and mask of the one update that makes it, and what it does in words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -49,24 +49,33 @@ impl Change {
         }
     }
 
+    /// What it does, as one text for the journal.
+    pub fn in_words(&self) -> String {
+        let words = self.wrote.iter().map(|w| format!("{}: {}", w.field.mask(), w.action));
+        words.collect::<Vec<_>>().join("; ")
+    }
+
     /// The person as this change leaves it: for the journal's *after* and for previews.
     pub fn applied_to(&self, person: &Person) -> Person {
         let mut after = person.clone();
         for field in &self.mask {
-            match field {
-                Field::Names => after.names.clone_from(&self.person.names),
-                Field::EmailAddresses => after.email_addresses.clone_from(&self.person.email_addresses),
-                Field::PhoneNumbers => after.phone_numbers.clone_from(&self.person.phone_numbers),
-                Field::Addresses => after.addresses.clone_from(&self.person.addresses),
-                Field::Organizations => after.organizations.clone_from(&self.person.organizations),
-                Field::Birthdays => after.birthdays.clone_from(&self.person.birthdays),
-                Field::Urls => after.urls.clone_from(&self.person.urls),
-                Field::Memberships => after.memberships.clone_from(&self.person.memberships),
-                Field::ClientData => after.client_data.clone_from(&self.person.client_data),
-            }
+            after.take(*field, &self.person);
         }
         after
     }
+}
+
+/// Changes of the same fields together, and what has no change to go with others. One mask holds for a whole batch: a contact
+/// that lacks a field of it would lose that field.
+pub fn by_mask<T>(items: Vec<T>, change: impl Fn(&T) -> Option<&Change>) -> (BTreeMap<Vec<Field>, Vec<T>>, Vec<T>) {
+    let (mut groups, mut rest): (BTreeMap<Vec<Field>, Vec<T>>, Vec<T>) = (BTreeMap::new(), Vec::new());
+    for item in items {
+        match change(&item).map(|change| change.mask.iter().copied().collect()) {
+            Some(mask) => groups.entry(mask).or_default().push(item),
+            None => rest.push(item),
+        }
+    }
+    (groups, rest)
 }
 
 /// An entry as it is sent back: as read, without what only Google may write. The user's choice of a default stays.

@@ -2,6 +2,7 @@
 
 use super::{
     base::Base,
+    canonical::Part,
     desired::Desired,
     stamp::{Origin, Stamp, stamped},
 };
@@ -12,14 +13,25 @@ use crate::{
 
 /// The body of a create for this CRM contact, and the base that its stamp holds.
 ///
-/// `op` is the operation id, `label` a `contactGroups/…`. A contact outside *My contacts* may not reach a phone, so both
+/// `op` is the operation id, `label` a `contactGroups/…`, `more_labels` those of [`Desired::labels`]. A contact outside *My contacts* may not reach a phone, so both
 /// are given.
-pub fn create(desired: &Desired, account: &AccountKey, contact: &str, op: &str, label: &str) -> (Person, Base) {
-    let base: Base = desired.keys().into_iter().collect();
+pub fn create(
+    desired: &Desired,
+    account: &AccountKey,
+    contact: &str,
+    op: &str,
+    label: &str,
+    more_labels: &[String],
+) -> (Person, Base) {
+    let mut base: Base = desired.keys().into_iter().collect();
     let mut person = desired.person();
     person.memberships.push(member_of(MY_CONTACTS));
     if label != MY_CONTACTS {
         person.memberships.push(member_of(label));
+    }
+    for more in more_labels.iter().filter(|more| *more != label && *more != MY_CONTACTS) {
+        person.memberships.push(member_of(more));
+        base.add(Part::Label, more);
     }
     let stamp = Stamp {
         account: account.clone(),

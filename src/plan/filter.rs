@@ -74,6 +74,8 @@ enum Answer {
 /// What a whole reading does not hold is not there. What a partial one lacks says nothing; what it holds counts.
 pub fn place(sync: &Sync, contact: &Contact) -> Place {
     let answers = answers(sync, contact).map(|(why, answer)| match answer {
+        // Which custom field is which could not be read: nobody leaves on that account.
+        Answer::Silent if why == Outside::OtherValue && contact.unread.custom => (why, Answer::Silent),
         Answer::Silent if !contact.partial => (why, Answer::No),
         said => (why, said),
     });
@@ -251,5 +253,14 @@ mod tests {
         );
         let sentences: std::collections::BTreeSet<String> = all.iter().map(ToString::to_string).collect();
         assert_eq!(sentences.len(), codes.len());
+    }
+
+    #[test]
+    fn nobody_leaves_because_custom_fields_could_not_be_read() {
+        let asks = sync("custom = { 'Type de client' = 'Acheteur' }");
+        let bare = Contact { custom: Vec::new(), ..jean() };
+        assert_eq!(place(&asks, &bare), Place::Outside(Outside::OtherValue));
+        let unread = crate::contact::Unread { custom: true, owner: false };
+        assert_eq!(place(&asks, &Contact { unread, ..bare }), Place::Untold(Outside::OtherValue));
     }
 }

@@ -4,6 +4,7 @@
 pub mod base;
 pub mod canonical;
 pub mod change;
+pub mod country;
 pub mod create;
 pub mod desired;
 pub mod filter;

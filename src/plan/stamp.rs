@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     base::{Base, ValueHash},
-    canonical::is_contacts_own,
+    canonical::{Part, is_contacts_own},
 };
 use crate::{
     contact::AccountKey,
@@ -123,6 +123,12 @@ pub fn stamp_mark(account: &AccountKey, contact: &str) -> String {
 pub fn comes_first(person: &Person, account: &AccountKey, contact: &str) -> bool {
     let first = stamps_of(person).into_iter().find(|s| !s.released || s.is_of(account, contact));
     first.is_none_or(|s| s.is_of(account, contact))
+}
+
+/// Whether another CRM contact, too, gave this person the label.
+pub fn is_given_by_others(person: &Person, account: &AccountKey, contact: &str, label: &str) -> bool {
+    let mut others = stamps_of(person).into_iter().filter(|s| !s.released && !s.is_of(account, contact));
+    others.any(|s| s.base.has(Part::Label, label))
 }
 
 /// The whole `clientData` list with this stamp in the place of its CRM contact's entry; every other entry as it was.

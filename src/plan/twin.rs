@@ -1,12 +1,15 @@
 //! Twins: two Google contacts with one stamp, left by a create whose answer was lost. The surplus one may go only if nobody
 //! has touched it.
 
+use std::collections::BTreeSet;
+
 use super::{
     base::Base,
-    canonical::keys_of,
+    canonical::{Part, keys_of},
     stamp::{Origin, Stamp, stamp_for, stamps_of},
 };
 use crate::{
+    config::mapping::Mapping,
     contact::AccountKey,
     google::person::{Item, MY_CONTACTS, Person},
 };
@@ -18,17 +21,20 @@ const ADDED_TO_NAMES: [&str; 3] = ["displayName", "displayNameLastFirst", "unstr
 /// What we wrote is E.164 or no valid number anywhere, so it reads the same in every region.
 const NO_REGION: &str = "";
 
-/// Whether this person, in all the fields that we read, is exactly what its stamp says that we created.
+/// Whether this person, in all the fields that we read, is exactly what its stamp says that we created. `map` is the sync's:
+/// it says which types we write.
 ///
-/// A field that we do not read (notes, a photo) is not seen here.
-pub fn is_surplus_twin(person: &Person, account: &AccountKey, contact: &str, label: &str) -> bool {
+/// A field that we do not read (a photo) is not seen here.
+pub fn is_surplus_twin(person: &Person, account: &AccountKey, contact: &str, label: &str, map: &Mapping) -> bool {
     let Some(stamp) = stamp_for(person, account, contact) else { return false };
+    let is_given = |l: &str| stamp.base.has(Part::Label, l);
+    let labels = person.labels().filter(|l| is_given(l)).map(|l| (Part::Label, l.to_owned()));
     stamp.origin == Origin::Created
         && !stamp.released
-        && keys_of(person, NO_REGION).into_iter().collect::<Base>() == stamp.base
-        && has_nothing_added(person)
+        && keys_of(person, NO_REGION).into_iter().chain(labels).collect::<Base>() == stamp.base
+        && has_nothing_added(person, &map.types())
         && person.memberships.iter().all(|m| m.value.contact_group_membership.is_some())
-        && person.labels().all(|l| l == label || l == MY_CONTACTS)
+        && person.labels().all(|l| l == label || l == MY_CONTACTS || is_given(l))
         && has_no_other_mark(person, &stamp)
 }
 
@@ -38,18 +44,21 @@ fn has_no_other_mark(person: &Person, stamp: &Stamp) -> bool {
         && stamps.iter().all(|s| s.account == stamp.account && s.contact == stamp.contact)
 }
 
-/// We write entries without a type, without a choice of default and without further parts.
-fn has_nothing_added(person: &Person) -> bool {
+/// We write entries with no type but the map's, without a choice of default and without further parts.
+fn has_nothing_added(person: &Person, types: &BTreeSet<&str>) -> bool {
     let Person { names, email_addresses, phone_numbers, addresses, organizations, birthdays, urls, .. } = person;
+    let Person { nicknames, biographies, relations, events, user_defined, .. } = person;
+    let is_ours = |kind: &Option<String>| kind.as_deref().is_none_or(|kind| types.contains(kind));
+    let texts = [email_addresses, phone_numbers, urls, nicknames];
     names.iter().all(|i| is_bare(i, &ADDED_TO_NAMES))
-        && [email_addresses, phone_numbers, urls].into_iter().flatten().all(|i| is_untyped(i, i.value.kind.as_ref()))
-        && addresses.iter().all(|i| is_untyped(i, i.value.kind.as_ref()))
-        && organizations.iter().all(|i| is_untyped(i, i.value.kind.as_ref()))
+        && texts.into_iter().flatten().all(|i| is_ours(&i.value.kind) && is_bare(i, &ADDED_BY_GOOGLE))
+        && addresses.iter().all(|i| i.value.kind.is_none() && is_bare(i, &ADDED_BY_GOOGLE))
+        && organizations.iter().all(|i| i.value.kind.is_none() && is_bare(i, &ADDED_BY_GOOGLE))
         && birthdays.iter().all(|i| is_bare(i, &["text"]))
-}
-
-fn is_untyped<T: Default>(item: &Item<T>, kind: Option<&String>) -> bool {
-    kind.is_none() && is_bare(item, &ADDED_BY_GOOGLE)
+        && biographies.iter().all(|i| is_bare(i, &[]))
+        && relations.iter().all(|i| is_ours(&i.value.kind) && is_bare(i, &ADDED_BY_GOOGLE))
+        && events.iter().all(|i| is_ours(&i.value.kind) && is_bare(i, &ADDED_BY_GOOGLE))
+        && user_defined.iter().all(|i| is_bare(i, &[]))
 }
 
 fn is_bare<T: Default>(item: &Item<T>, added: &[&str]) -> bool {

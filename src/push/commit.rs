@@ -6,7 +6,7 @@ use crate::{
         failure::{Class, Failure},
         person::{Field, Person},
     },
-    plan::link::LinkState,
+    plan::{link::LinkState, merge::kept_in_words},
     queue::dead::{self, DeadLetter},
     store::{
         StoreError,
@@ -160,6 +160,10 @@ impl Context<'_> {
         };
         let resource = after.map_or_else(|| task.resource().to_owned(), |p| p.resource_name.clone());
         let op = task.link.as_ref().map(|l| l.op.clone()).unwrap_or_default();
+        let wrote = match &task.deed {
+            Deed::Update { change, .. } => change.in_words(),
+            Deed::Create { .. } | Deed::Trash { .. } => String::new(),
+        };
         let fields = [
             ("at", self.tools.pool.clock.now_ms().to_string()),
             ("sync", self.sync.id.clone()),
@@ -170,6 +174,8 @@ impl Context<'_> {
             ("resource", resource),
             ("op", op),
             ("mask", mask.iter().map(|f| f.mask()).collect::<Vec<_>>().join(",")),
+            ("wrote", wrote),
+            ("kept", kept_in_words(&task.kept)),
             ("before", masked(before, &mask)?),
             ("after", masked(after, &mask)?),
         ];
@@ -179,22 +185,7 @@ impl Context<'_> {
 
 fn masked(person: Option<&Person>, mask: &[Field]) -> Result<String, StoreError> {
     let Some(person) = person else { return Ok(String::new()) };
-    let kept = Person {
-        resource_name: person.resource_name.clone(),
-        names: keep(mask, Field::Names, &person.names),
-        email_addresses: keep(mask, Field::EmailAddresses, &person.email_addresses),
-        phone_numbers: keep(mask, Field::PhoneNumbers, &person.phone_numbers),
-        addresses: keep(mask, Field::Addresses, &person.addresses),
-        organizations: keep(mask, Field::Organizations, &person.organizations),
-        birthdays: keep(mask, Field::Birthdays, &person.birthdays),
-        urls: keep(mask, Field::Urls, &person.urls),
-        memberships: keep(mask, Field::Memberships, &person.memberships),
-        client_data: keep(mask, Field::ClientData, &person.client_data),
-        ..Person::default()
-    };
+    let mut kept = Person { resource_name: person.resource_name.clone(), ..Person::default() };
+    mask.iter().for_each(|field| kept.take(*field, person));
     encode("a journal entry", &kept)
-}
-
-fn keep<T: Clone>(mask: &[Field], field: Field, list: &[T]) -> Vec<T> {
-    if mask.contains(&field) { list.to_vec() } else { Vec::new() }
 }

@@ -1,11 +1,14 @@
-//! The sync's label: found or created, and remembered with the account.
+//! Labels: the sync's own and those of tags, found or created, and remembered with the account.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use redis::AsyncCommands;
 
 use crate::{
     claim::{Account, Halt},
-    google::{call::Call, failure::Failure},
-    store::{StoreError, keys::GoogleKeys},
+    config::mapping::TAG_LABELS,
+    google::{Group, call::Call, failure::Failure},
+    store::{StoreError, decode, encode, keys::GoogleKeys},
 };
 
 /// The resource name of the label `name`; made when there is none. `fresh`: Google is asked, not our memory.
@@ -52,18 +55,80 @@ pub async fn forget(account: &Account) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The resource names of labels that a sync gives beside its own, by folded name; those that are not there are made. A sync
+/// makes [`TAG_LABELS`] at the most: further ones, and names that Google does not take, are left out, and that is said.
+pub async fn ensure_all(account: &mut Account, sync: &str, names: &[String]) -> Result<BTreeMap<String, String>, Halt> {
+    let key = GoogleKeys::new(account.subject()).state();
+    let names: BTreeMap<String, &String> = names.iter().map(|name| (folded(name), name)).collect();
+    let mut known = BTreeMap::new();
+    let mut missing = Vec::new();
+    for (fold, name) in &names {
+        let (sure, earlier) = remembered(account, &key, &format!("label:{fold}"), &format!("was-label:{fold}")).await?;
+        match sure {
+            Some(resource) => drop(known.insert(fold.clone(), resource)),
+            None => missing.push((fold.clone(), (*name).clone(), earlier)),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(known);
+    }
+    let groups = groups(account).await?;
+    let mut made = made_for(account, &key, sync).await?;
+    for (fold, name, earlier) in missing {
+        let found = among(&groups, &name, earlier.as_deref());
+        let resource = match found {
+            Some(resource) => resource,
+            None if made.len() >= TAG_LABELS && !made.contains(&fold) => {
+                tracing::warn!(sync, "a tag got no label: the sync has made {TAG_LABELS}, which is as many as it may");
+                continue;
+            }
+            None => {
+                made.insert(fold.clone());
+                let text = encode("labels of a sync", &made)?;
+                remember(account, &key, &[(format!("tag-labels:{sync}"), &text)]).await?;
+                match create(account, &name).await {
+                    Ok(resource) => resource,
+                    // A name that Google keeps for itself, or does not like: no reason to hold up the contact.
+                    Err(Halt::Failure(Failure::AlreadyExists | Failure::Invalid { .. })) => {
+                        tracing::warn!(sync, "a tag got no label: Google does not take its name");
+                        continue;
+                    }
+                    Err(halt) => return Err(halt),
+                }
+            }
+        };
+        let fields = [(format!("label:{fold}"), &resource), (format!("was-label:{fold}"), &resource)];
+        remember(account, &key, &fields).await?;
+        known.insert(fold, resource);
+    }
+    Ok(known)
+}
+
+/// Folded names of the labels that a sync has made of tags.
+async fn made_for(account: &Account, key: &str, sync: &str) -> Result<BTreeSet<String>, StoreError> {
+    let held: Option<String> = account.tools.pool.get().await?.hget(key, format!("tag-labels:{sync}")).await?;
+    held.map_or_else(|| Ok(BTreeSet::new()), |text| decode("labels of a sync", &text))
+}
+
 /// Google compares label names without regard to case and outer blanks; accounts from before 2021 may hold several of one
 /// name: the one with the most contacts is meant.
 async fn find(account: &mut Account, name: &str, earlier: Option<&str>) -> Result<Option<String>, Halt> {
+    Ok(among(&groups(account).await?, name, earlier))
+}
+
+async fn groups(account: &mut Account) -> Result<Vec<Group>, Halt> {
     let token = account.pay(Call::Groups).await?;
     let result = account.tools.people.groups(&token).await;
-    let groups = account.heard(Call::Groups, &token, result).await.map_err(Halt::Failure)?;
+    account.heard(Call::Groups, &token, result).await.map_err(Halt::Failure)
+}
+
+fn among(groups: &[Group], name: &str, earlier: Option<&str>) -> Option<String> {
     if let Some(renamed) = groups.iter().find(|g| g.is_users() && earlier == Some(g.resource_name.as_str())) {
-        return Ok(Some(renamed.resource_name.clone()));
+        return Some(renamed.resource_name.clone());
     }
-    let mut same: Vec<_> = groups.into_iter().filter(|g| g.is_users() && folded(&g.name) == folded(name)).collect();
+    let mut same: Vec<_> = groups.iter().filter(|g| g.is_users() && folded(&g.name) == folded(name)).collect();
     same.sort_by(|a, b| (b.member_count, &a.resource_name).cmp(&(a.member_count, &b.resource_name)));
-    Ok(same.into_iter().next().map(|g| g.resource_name))
+    same.first().map(|g| g.resource_name.clone())
 }
 
 async fn create(account: &mut Account, name: &str) -> Result<String, Halt> {
@@ -77,6 +142,7 @@ async fn create(account: &mut Account, name: &str) -> Result<String, Halt> {
     }
 }
 
-fn folded(name: &str) -> String {
+/// The form in which label names are compared.
+pub fn folded(name: &str) -> String {
     name.trim().to_lowercase()
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     google::person::{Field, Person},
-    plan::{change::Change, link::Link},
+    plan::{change::Change, link::Link, merge::Kept},
     store::ledger::Mark,
 };
 
@@ -52,6 +52,8 @@ pub struct Task {
     pub action: &'static str,
     /// Why, in words.
     pub reason: String,
+    /// Values of Google's that stay although the CRM says otherwise.
+    pub kept: Vec<Kept>,
     /// What the CRM said, as JSON, for a dead letter.
     pub reading: String,
 }

@@ -10,25 +10,17 @@ use crate::{
         failure::{Class, Failure},
         person::{Field, Person},
     },
+    plan::change::by_mask,
 };
 
 use super::{Context, Deed, Task, label, task::LABEL_LOOKED_FOR};
 
 /// Changes contacts: batches of one mask where there are enough, singles for the rest.
 pub async fn update(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<(), Halt> {
-    // One mask holds for a whole batch: only contacts that change the same fields go together.
-    let mut groups: BTreeMap<Vec<Field>, Vec<Task>> = BTreeMap::new();
-    let mut singles = Vec::new();
-    for task in tasks {
-        let mask = match &task.deed {
-            Deed::Update { change, .. } if !task.alone() => change.mask.iter().copied().collect(),
-            _ => {
-                singles.push(task);
-                continue;
-            }
-        };
-        groups.entry(mask).or_default().push(task);
-    }
+    let (groups, mut singles) = by_mask(tasks, |task| match &task.deed {
+        Deed::Update { change, .. } if !task.alone() => Some(change),
+        _ => None,
+    });
     for (mask, mut group) in groups {
         while !group.is_empty() {
             let rest = group.split_off(group.len().min(MAX_BATCH));

@@ -28,6 +28,6 @@ pub struct Event {
     pub id: Option<String>,
     /// When the CRM says it happened, if it says so.
     pub at: Option<Timestamp>,
-    /// The raw body (for a delivery with several events: this event's part).
+    /// In limited mode the raw body (for a delivery with several events: this event's part); else empty.
     pub body: Vec<u8>,
 }

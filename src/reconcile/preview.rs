@@ -132,7 +132,8 @@ async fn read(tools: &Tools, sync: &SyncSpec, plan: &mut Plan) -> Result<Vec<Con
     let mut cursor = None;
     loop {
         let token = tools.crm_token(&sync.account).await?;
-        let access = Access { account: &sync.account.key, token: &token, region: &sync.account.region };
+        let access =
+            Access { account: &sync.account.key, token: &token, region: &sync.account.region, wants: &sync.wants };
         let page = match tools.highlevel.page(access, cursor.as_ref(), tools.settings.tune.crm_page).await {
             Err(CrmFailure::RateLimited { retry_after }) => {
                 tokio::time::sleep(retry_after).await;

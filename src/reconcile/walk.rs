@@ -11,7 +11,6 @@ use crate::{
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::{
-        desired::desired,
         filter::{Outside, Place, place},
         link::{Link, LinkState},
         triage::{Triage, triage},
@@ -27,7 +26,7 @@ use crate::{
         ledger::LedgerView,
         runs::{Run, RunState, Runs},
     },
-    work::identifiers,
+    work::{identifiers, wanted},
 };
 
 /// Why a run stands still for now; it is taken up later.
@@ -182,7 +181,8 @@ impl<'a> Walk<'a> {
             lease.ensure(self.tools.settings.tune.crm_timeout).await?;
             let token = self.tools.crm_token(&self.sync.account).await?;
             let account = &self.sync.account;
-            let access = Access { account: &account.key, token: &token, region: &account.region };
+            let access =
+                Access { account: &account.key, token: &token, region: &account.region, wants: &self.sync.wants };
             match self.tools.highlevel.page(access, cursor.as_ref(), self.tools.settings.tune.crm_page).await {
                 // Asked to slow down: the page is read a little later.
                 Err(CrmFailure::RateLimited { retry_after }) if retry_after < lease.remaining() => {
@@ -262,7 +262,7 @@ pub(super) enum Differs {
 /// Whether a worker must look at a contact.
 pub(super) fn differs(sync: &SyncSpec, contact: &Contact, link: Option<&Link>) -> Differs {
     let held = link.is_some_and(|l| l.is_held_by(&sync.id));
-    let digest = desired(contact, &sync.account.region).digest();
+    let digest = wanted(sync, contact).digest();
     let triage = triage(link, &digest, contact.version, &sync.id);
     match place(&sync.spec, contact) {
         _ if triage == Triage::Older => {}

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use secrecy::SecretString;
 
 use crate::{
-    config::declared::{self, Crm},
+    config::{
+        declared::{self, Crm},
+        mapping::Wants,
+    },
     contact::AccountKey,
 };
 
@@ -87,6 +90,8 @@ pub struct SyncSpec {
     pub epoch: u64,
     /// As declared.
     pub spec: declared::Sync,
+    /// What is looked up in the CRM beside a contact's record.
+    pub wants: Wants,
     /// The CRM account.
     pub account: Arc<CrmAccount>,
     /// The Google account; `None` until it is connected.
@@ -127,7 +132,8 @@ impl Current {
                 let account = accounts.values().find(|a| a.crm.name == crm && a.key.id == account)?.clone();
                 let google = by_name.get(&spec.google).cloned();
                 let epoch = registry.sync_epochs.get(&id).copied().unwrap_or(0);
-                Some(Arc::new(SyncSpec { id, epoch, spec, account, google }))
+                let wants = spec.wants();
+                Some(Arc::new(SyncSpec { id, epoch, spec, wants, account, google }))
             })
             .collect();
         Ok(Self {

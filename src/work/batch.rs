@@ -10,7 +10,7 @@ use crate::{
     contact::Contact,
     google::person::Person,
     plan::{
-        desired::desired,
+        desired::{Desired, Rules, desired},
         filter::{Place, place},
         identifiers::identifiers_of_contact,
         link::{Link, LinkState},
@@ -77,7 +77,14 @@ pub async fn work_off(
     due: Vec<(String, Mark)>,
 ) -> Result<(), Halt> {
     let tools = account.tools.clone();
-    let mut work = Work { tools: &tools, sync, current, context: Context { sync, ledger, tools: &tools }, label: None };
+    let mut work = Work {
+        tools: &tools,
+        sync,
+        current,
+        context: Context { sync, ledger, tools: &tools },
+        label: None,
+        more_labels: BTreeMap::new(),
+    };
     let items = work.load(account, due).await?;
     let items = work.set_aside_refused(items).await?;
     let (mut ready, uncertain) = work.split_uncertain(items).await?;
@@ -104,6 +111,8 @@ pub async fn work_off(
             Sorted::Unlinked(item, contact) => unlinked.push((item, contact)),
         }
     }
+    let staying = linked.iter().chain(&unlinked).map(|(_, contact)| contact.as_ref());
+    work.prepare_labels(account, staying).await?;
     tasks.extend(work.retire(account, leaving).await?);
     tasks.extend(work.merge_linked(account, linked).await?);
     tasks.extend(work.match_unlinked(account, unlinked).await?);
@@ -124,6 +133,8 @@ pub(super) struct Work<'a> {
     pub current: &'a Current,
     pub context: Context<'a>,
     pub label: Option<String>,
+    /// Further labels, by name without regard to case; one that Google does not give is not here.
+    pub more_labels: BTreeMap<String, String>,
 }
 
 impl Work<'_> {
@@ -214,7 +225,7 @@ impl Work<'_> {
                 return self.settled(settle::later(&self.context, &item, after, why, stale, counts)).await;
             }
         };
-        let digest = desired(&contact, &self.sync.account.region).digest();
+        let digest = wanted(self.sync, &contact).digest();
         let triage = triage(item.link.as_ref(), &digest, contact.version, &self.sync.id);
         // What is older than what was written last says nothing, about the filter neither.
         match place(&self.sync.spec, &contact) {
@@ -322,6 +333,36 @@ impl Work<'_> {
         self.label = Some(label.clone());
         Ok(label)
     }
+
+    /// The labels that a contact should have beside the sync's own. They are found or made a slice's at a time.
+    pub fn labels_of(&self, wanted: &Desired) -> Vec<String> {
+        wanted.labels.iter().filter_map(|name| self.more_labels.get(&label::folded(name)).cloned()).collect()
+    }
+
+    /// Finds or makes the labels of all these contacts at once.
+    async fn prepare_labels<'c>(
+        &mut self,
+        account: &mut Account,
+        contacts: impl Iterator<Item = &'c Contact>,
+    ) -> Result<(), Halt> {
+        let mut names: Vec<String> = contacts.flat_map(|contact| wanted(self.sync, contact).labels).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        names.sort();
+        names.dedup();
+        let current = self.tools.now();
+        // A sync's own label says more than a tag: whether a contact is in the sync.
+        let own = current.syncs_of(account.subject()).map(|s| label::folded(&s.spec.label)).collect::<Vec<_>>();
+        names.retain(|name| !own.contains(&label::folded(name)));
+        self.more_labels = label::ensure_all(account, &self.sync.id, &names).await?;
+        Ok(())
+    }
+}
+
+/// What a contact of this sync should look like in Google.
+pub fn wanted(sync: &SyncSpec, contact: &Contact) -> Desired {
+    desired(contact, &Rules { region: &sync.account.region, map: &sync.spec.map, account: &sync.account.key })
 }
 
 /// Identifiers of a contact, as the census keeps them.

@@ -152,7 +152,8 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn access(&self) -> Access<'_> {
-        Access { account: &self.sync.account.key, token: self.token, region: &self.sync.account.region }
+        let account = &self.sync.account;
+        Access { account: &account.key, token: self.token, region: &account.region, wants: &self.sync.wants }
     }
 
     /// Reads recently changed contacts page by page. A page alone neither deletes nor revives, and its index lags: only

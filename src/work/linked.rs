@@ -10,9 +10,9 @@ use crate::{
     google::person::{Field, Person},
     plan::{
         base::Base,
-        desired::{Desired, desired},
+        desired::Desired,
         link::{Link, LinkState},
-        merge::{self, Merge, merge},
+        merge::{self, Kept, Merge, kept_in_words, merge},
         stamp::Origin,
     },
     push::{Deed, Task, label, update_time},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    batch::{Decision, Item, Work, new_op},
+    batch::{Decision, Item, Work, new_op, wanted},
     matching::{Found, look_up, read},
     settle,
 };
@@ -117,8 +117,8 @@ impl Work<'_> {
         action: &'static str,
     ) -> Result<Option<Task>, Halt> {
         let label = self.label(account).await?;
-        let wanted = desired(contact, &self.sync.account.region);
-        let op = new_op()?;
+        let wanted = wanted(self.sync, contact);
+        let (op, more_labels) = (new_op()?, self.labels_of(&wanted));
         let before = item.link.as_ref().and_then(|l| l.holders.get(&self.sync.id)).cloned();
         let input = Merge {
             desired: &wanted,
@@ -130,6 +130,7 @@ impl Work<'_> {
             origin,
             op: &op,
             label: &label,
+            more_labels: &more_labels,
             // A label that was made anew, or is another one now, was not taken off by the user.
             had_label: before.as_ref() == Some(&label),
             partial: contact.partial,
@@ -145,7 +146,12 @@ impl Work<'_> {
             Written { person, base: &merged.base, origin: merged.origin, op: &op, label: &label },
         );
         let Some(mut change) = merged.change else {
-            self.context.settle(&[settle::linked(&item, &link, "unchanged")?]).await?;
+            let mut step = settle::linked(&item, &link, "unchanged")?;
+            if merged.kept.iter().any(Kept::is_conflict) {
+                let words = kept_in_words(&merged.kept);
+                step.journal = Some(settle::noticed(&self.context, &item, "kept", &words));
+            }
+            self.context.settle(&[step]).await?;
             return Ok(None);
         };
         // The sync has another label now: its old one goes, unless another sync put it there too.
@@ -158,7 +164,7 @@ impl Work<'_> {
         }
         let disown = item.link.as_ref().map(|l| l.resource.clone()).filter(|r| *r != person.resource_name);
         let deed = Deed::Update { change: Box::new(change), before: Box::new(person.clone()) };
-        Ok(Some(self.task(item, contact, deed, link, disown, action)?))
+        Ok(Some(Task { kept: merged.kept, ..self.task(item, contact, deed, link, disown, action)? }))
     }
 
     /// The label is not on the person any more. If it still exists the user took it off, and that is respected; if it is gone
@@ -223,6 +229,7 @@ impl Work<'_> {
             disown,
             count: action,
             action,
+            kept: Vec::new(),
             reading: encode("a reading", contact)?,
         })
     }

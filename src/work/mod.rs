@@ -18,7 +18,7 @@ mod twins;
 mod uncertain;
 mod unlinked;
 
-pub use batch::{Decision, identifiers};
+pub use batch::{Decision, identifiers, wanted};
 pub use bell::Bell;
 pub use matching::{Found, look_up};
 pub use scheduler::Workers;

@@ -86,6 +86,7 @@ pub(super) fn retire(
             count: "removed",
             action,
             reason: leaving.to_string(),
+            kept: Vec::new(),
             reading: String::new(),
         }))
     };
@@ -97,7 +98,7 @@ pub(super) fn retire(
     }
     let stays = sync.spec.removal == Removal::Keep || is_labelled_for_another(person, current, sync, contact);
     let taken_off = if stays { None } else { label.as_deref() };
-    let change = release(person, &sync.account.key, contact, op, taken_off).and_then(|mut change| {
+    let change = release(person, &sync.account.key, contact, op, taken_off, !held_by_others).and_then(|mut change| {
         if held_by_others {
             // Other syncs still manage it: only this one's label goes.
             change.mask.remove(&Field::ClientData);

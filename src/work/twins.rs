@@ -36,7 +36,7 @@ pub async fn fold(account: &mut Account, sync: &SyncSpec) -> Result<u64, Halt> {
         let kept = link.as_ref().map(|l| l.resource.clone()).filter(|r| twins.iter().any(|p| p.resource_name == *r));
         let kept = kept.or_else(|| twins.first().map(|p| p.resource_name.clone())).unwrap_or_default();
         for twin in twins.iter().filter(|p| p.resource_name != kept) {
-            let changed = !is_surplus_twin(twin, &sync.account.key, &contact.contact, &label);
+            let changed = !is_surplus_twin(twin, &sync.account.key, &contact.contact, &label, &sync.spec.map);
             if changed || has_more(account, &twin.resource_name).await? {
                 tracing::warn!(sync = %sync.spec.name, contact = %contact.contact, "a twin in Google was changed by its owner; merge the two there");
                 continue;

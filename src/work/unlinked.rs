@@ -8,7 +8,6 @@ use crate::{
     google::person::Person,
     plan::{
         create::create,
-        desired::desired,
         identity::{Question, Verdict},
         stamp::{Origin, stamp_for},
     },
@@ -17,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    batch::{Decision, Item, Work, new_op},
+    batch::{Decision, Item, Work, new_op, wanted},
     linked::Written,
     matching::{Found, look_up, read},
     settle,
@@ -137,9 +136,9 @@ impl Work<'_> {
 
     async fn create_one(&mut self, account: &mut Account, item: Item, contact: &Contact) -> Result<Task, Halt> {
         let label = self.label(account).await?;
-        let wanted = desired(contact, &self.sync.account.region);
-        let op = new_op()?;
-        let (person, base) = create(&wanted, &self.sync.account.key, &item.contact, &op, &label);
+        let wanted = wanted(self.sync, contact);
+        let (op, more) = (new_op()?, self.labels_of(&wanted));
+        let (person, base) = create(&wanted, &self.sync.account.key, &item.contact, &op, &label, &more);
         let written = Written { person: &person, base: &base, origin: Origin::Created, op: &op, label: &label };
         let link = self.link(&item, contact, &wanted, written);
         let deed = Deed::Create { person: Box::new(person) };

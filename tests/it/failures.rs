@@ -159,8 +159,9 @@ async fn one_contact_that_google_refuses_does_not_stop_the_others() {
     world.set("CARNET_TUNE_LEASE_MS", 2500);
     let service = world.start().await;
     let mut contacts: Vec<Value> = (0..8).map(contact).collect();
-    // No such country.
-    contacts[3]["country"] = "ZZ".into();
+    // A country that this Google does not know.
+    world.google_knows_no("AQ").await;
+    contacts[3]["country"] = "AQ".into();
     contacts[3]["city"] = "Laval".into();
     let mut ids = create_together(&world, &service, &contacts).await;
     service.quiet(&world).await;
@@ -176,9 +177,9 @@ async fn one_contact_that_google_refuses_does_not_stop_the_others() {
     let listed = world.carnet(&["dead", "list"]).await.done();
     assert!(listed.contains(&refused) && listed.contains("Google refused what was sent"), "{listed}");
     let shown = world.carnet(&["dead", "show", &id]).await.done();
-    assert!(shown.contains("sync      phone") && !shown.contains("Laval") && !shown.contains("ZZ"), "{shown}");
+    assert!(shown.contains("sync      phone") && !shown.contains("Laval") && !shown.contains("AQ"), "{shown}");
     let shown = world.carnet(&["dead", "show", &id, "--reveal"]).await.done();
-    assert!(shown.contains("Invalid country code: ZZ") && shown.contains("Laval"), "Google's words: {shown}");
+    assert!(shown.contains("Invalid country code: AQ") && shown.contains("Laval"), "Google's words: {shown}");
 
     // The cause is not gone: it comes back, as another letter.
     world.carnet(&["dead", "replay", &id]).await.done();
@@ -202,7 +203,8 @@ async fn one_contact_that_google_refuses_does_not_stop_the_others() {
 async fn a_dead_letter_can_be_discarded() {
     let world = World::new().await;
     let service = world.start().await;
-    let id = world.crm_create(json!({"firstName": "Luc", "lastName": "Roy", "city": "Laval", "country": "ZZ"})).await;
+    world.google_knows_no("AQ").await;
+    let id = world.crm_create(json!({"firstName": "Luc", "lastName": "Roy", "city": "Laval", "country": "AQ"})).await;
     service.quiet(&world).await;
     let letters = world.carnet(&["dead", "list", "--json"]).await.json();
     assert_eq!(letters[0]["contact"], json!(id));
@@ -220,8 +222,9 @@ async fn one_changed_contact_that_google_refuses_does_not_stop_the_others() {
     let ids = create_together(&world, &service, &contacts).await;
     service.quiet(&world).await;
     service.runs().set_paused(Some("asked")).await.expect("paused");
+    world.google_knows_no("AQ").await;
     for (n, id) in ids.iter().enumerate() {
-        let country = if n == 5 { "ZZ" } else { "CA" };
+        let country = if n == 5 { "AQ" } else { "CA" };
         world.crm_update(id, json!({"city": "Laval", "country": country})).await;
     }
     world.delivered().await;

@@ -12,6 +12,7 @@ mod kept;
 mod kills;
 mod layout;
 mod merged;
+mod mapped;
 mod model;
 mod needs;
 mod own_redis;

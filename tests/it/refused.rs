@@ -139,9 +139,10 @@ async fn logs_hold_neither_personal_data_nor_secrets() {
             "phone": "514-555-0123", "companyName": "Immobilier Nord", "address1": "1 rue des Cerisiers"}))
         .await;
     until("the contact to be in Google", async || world.stamped(&id).await.len() == 1).await;
+    world.google_knows_no("AQ").await;
     // Google refuses the country: a dead letter, whose reason is logged.
     let refused = world
-        .crm_create(json!({"firstName": "Aimée", "lastName": "Cerisiers", "city": "Laval", "country": "ZZ"}))
+        .crm_create(json!({"firstName": "Aimée", "lastName": "Cerisiers", "city": "Laval", "country": "AQ"}))
         .await;
     world.google_fault(json!({"match": "people.updateContact", "kind": "status", "status": 503, "body": "html"})).await;
     world.crm_fault(json!({"path": "/contacts/", "status": 500, "times": 1})).await;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::wire::{CustomValue, Envelope, Extra, Record};
 use crate::{
-    contact::{Birthday, Contact, Name, clean},
+    contact::{Birthday, Contact, Name, Unread, clean},
     crm::{
         decode::{Unreadable, decode},
         tidy,
@@ -58,10 +58,12 @@ pub(super) fn contact(record: &Record, region: &str) -> Contact {
         urls: tidy::texts([&record.website.0]),
         birthday: Birthday::read(&record.date_of_birth.0),
         owner: tidy::optional(&record.assigned_to.0),
+        owner_name: String::new(),
         tags: tidy::texts(record.tags.iter().map(|tag| &tag.0)),
         dnd: is_blocked(record),
         source: clean(&record.source.0),
         custom: custom(&record.custom_fields),
+        unread: Unread::default(),
         partial: record.additional_emails.is_none() || record.additional_phones.is_none(),
     }
 }

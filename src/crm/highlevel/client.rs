@@ -12,13 +12,14 @@ use url::Url;
 
 use super::{
     adapt,
+    directory::Directories,
     failure::CrmFailure,
     http::{self, Answer},
     rate::Pace,
     wire::{Record, Single},
 };
 use crate::{
-    config::Tune,
+    config::{Tune, mapping::Wants},
     contact::AccountKey,
     contact::Contact,
     crm::decode::{Unreadable, decode},
@@ -37,6 +38,7 @@ pub struct HighLevel {
     /// Requests in 10 s to one CRM account.
     rate: u64,
     paces: Mutex<HashMap<AccountKey, Pace>>,
+    pub(super) directories: Directories,
 }
 
 /// On whose behalf a call is made.
@@ -48,6 +50,8 @@ pub struct Access<'a> {
     pub token: &'a SecretString,
     /// ISO 3166-1 alpha-2; how phone numbers without `+` are read.
     pub region: &'a str,
+    /// What is looked up beside the records; custom fields that are not named here stay in the CRM.
+    pub wants: &'a Wants,
 }
 
 /// A direct reading of one contact.
@@ -62,7 +66,13 @@ pub enum Reading {
 impl HighLevel {
     /// `base` is HighLevel's address (`https://services.leadconnectorhq.com/`). Fails only if TLS cannot be set up.
     pub fn new(base: Url, tune: &Tune) -> Result<Self, reqwest::Error> {
-        Ok(Self { http: http::client(tune)?, base, rate: tune.crm_rate, paces: Mutex::default() })
+        Ok(Self {
+            http: http::client(tune)?,
+            base,
+            rate: tune.crm_rate,
+            paces: Mutex::default(),
+            directories: Directories::default(),
+        })
     }
 
     /// Reads one contact (`GET /contacts/{id}`).
@@ -73,7 +83,10 @@ impl HighLevel {
         }
         let record = decode::<Single>(&answer.accept(CONTACTS)?)?.contact;
         check(&record, access).map_err(|e| Unreadable::at(format!("contact.{}", e.path)))?;
-        Ok(Reading::Found(Box::new(adapt::contact(&record, access.region))))
+        let mut found = [adapt::contact(&record, access.region)];
+        self.look_up(access, &mut found).await?;
+        let [contact] = found;
+        Ok(Reading::Found(Box::new(contact)))
     }
 
     pub(super) fn get(&self, path: &[&str]) -> RequestBuilder {

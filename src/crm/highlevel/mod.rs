@@ -4,6 +4,7 @@
 mod adapt;
 mod client;
 mod credential;
+mod directory;
 mod failure;
 mod http;
 mod names;
@@ -17,6 +18,7 @@ mod workflow;
 
 pub use adapt::webhook;
 pub use client::{Access, HighLevel, Reading};
+pub use directory::Missing;
 pub use failure::CrmFailure;
 pub use names::{CustomField, Location, User};
 pub use page::{Cursor, Page, Skipped};

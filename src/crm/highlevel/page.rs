@@ -98,7 +98,9 @@ impl HighLevel {
             body["searchAfter"] = json!(cursor.after);
         }
         let answer = self.paced(access, self.post(&["contacts", "search"]).json(&body)).await?;
-        read(&answer.accept(CONTACTS)?, access, cursor)
+        let mut page = read(&answer.accept(CONTACTS)?, access, cursor)?;
+        self.look_up(access, &mut page.contacts).await?;
+        Ok(page)
     }
 }
 

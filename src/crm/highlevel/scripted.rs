@@ -13,7 +13,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Access, HighLevel};
-use crate::{config::Tune, contact::AccountKey};
+use crate::{
+    config::{Tune, mapping::NOTHING},
+    contact::AccountKey,
+};
 
 #[derive(Clone)]
 pub(super) struct Prepared {
@@ -102,6 +105,6 @@ impl Caller {
     }
 
     pub(super) fn access(&self) -> Access<'_> {
-        Access { account: &self.account, token: &self.token, region: "CA" }
+        Access { account: &self.account, token: &self.token, region: "CA", wants: &NOTHING }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::adapt::value_text;
 use crate::{
-    contact::{Birthday, Contact, Name},
+    contact::{Birthday, Contact, Name, Unread},
     crm::{
         decode::{Unreadable, decode},
         tidy,
@@ -90,10 +90,12 @@ pub fn workflow(body: &[u8], region: &str) -> Result<Contact, Unreadable> {
         urls: tidy::texts([body.text(&["website"])]),
         birthday: Birthday::read(&body.text(&["date_of_birth", "dateOfBirth"])),
         owner: tidy::optional(&body.text(&["assigned_to", "assignedTo"])),
+        owner_name: body.owner_name(),
         tags: Vec::new(),
         dnd: false,
         source: body.text(&["contact_source", "source"]),
         custom: body.custom(),
+        unread: Unread::default(),
         partial: true,
     })
 }
@@ -128,6 +130,12 @@ impl Body {
             return Name { given: self.text(&["full_name", "fullName", "name"]), ..Name::default() };
         }
         Name { given, family, ..Name::default() }
+    }
+
+    /// The standard body has the owner's name, without an id.
+    fn owner_name(&self) -> String {
+        let user = |key: &str| scalar(self.0.get("user")?.get(key)?);
+        ["firstName", "lastName"].iter().filter_map(|key| user(key)).collect::<Vec<_>>().join(" ")
     }
 
     fn custom(&self) -> Vec<(String, String)> {

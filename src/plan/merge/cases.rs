@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use super::{Kept, Merge, Merged, Verdict, merge};
 use crate::{
-    config::declared::Policy,
+    config::{declared::Policy, mapping::Mapping},
     contact::AccountKey,
     contact::{Contact, Name},
     google::person::Person,
     plan::{
         base::Base,
         change::{Change, Written},
-        desired::{Desired, desired},
+        desired::{Desired, Rules, desired},
         stamp::{Origin, STAMP_KEY, Stamp},
     },
 };
@@ -22,6 +22,15 @@ pub(super) const LABEL: &str = "contactGroups/crm";
 
 pub(super) fn account(id: &str) -> AccountKey {
     AccountKey { vendor: "highlevel".into(), id: id.into() }
+}
+
+/// Without a map.
+pub(super) fn wanted(contact: &Contact) -> Desired {
+    wanted_by(contact, &Mapping::default())
+}
+
+pub(super) fn wanted_by(contact: &Contact, map: &Mapping) -> Desired {
+    desired(contact, &Rules { region: "CA", map, account: &account("home") })
 }
 
 /// What Google does with an update: each masked field is replaced by what the body has, on the wire.
@@ -71,6 +80,7 @@ fn run_with(google: Value, crm: &Desired, policy: Policy, more: &More<'_>) -> Ca
         origin: Origin::Adopted,
         op: "op-2",
         label: LABEL,
+        more_labels: &[],
         had_label: false,
         partial: more.partial,
     };
@@ -142,7 +152,7 @@ fn anne_in_google() -> Value {
         "emailAddresses": [{"value": "anne@example.com"}],
         "phoneNumbers": [{"value": "+15145550123", "canonicalForm": "+15145550123"}],
         "organizations": [{"name": "Courtage Nord"}],
-        "clientData": [stamp("home", &desired(&anne(), "CA"))],
+        "clientData": [stamp("home", &wanted(&anne()))],
     }))
 }
 
@@ -161,13 +171,13 @@ fn merge_fills_blanks_and_keeps_what_the_user_has() {
         ],
         "clientData": [{"key": "another app", "value": "its value"}],
     }));
-    insta::assert_json_snapshot!(run(before, &desired(&anne(), "CA"), Policy::Merge));
+    insta::assert_json_snapshot!(run(before, &wanted(&anne()), Policy::Merge));
 }
 
 #[test]
 fn merge_does_not_mix_two_names() {
     let before = google(json!({"names": [{"givenName": "Maman"}]}));
-    insta::assert_json_snapshot!(run(before, &desired(&anne(), "CA"), Policy::Merge));
+    insta::assert_json_snapshot!(run(before, &wanted(&anne()), Policy::Merge));
 }
 
 #[test]
@@ -178,13 +188,13 @@ fn overwrite_replaces_single_values_and_adds_to_lists() {
         "organizations": [{"name": "Sa retraite", "type": "work"}],
         "phoneNumbers": [{"value": "+14185550100"}],
     }));
-    insta::assert_json_snapshot!(run(before, &desired(&anne(), "CA"), Policy::Overwrite));
+    insta::assert_json_snapshot!(run(before, &wanted(&anne()), Policy::Overwrite));
 }
 
 #[test]
 fn link_writes_label_and_stamp_only() {
     let before = google(json!({"names": [{"givenName": "Maman"}], "memberships": []}));
-    insta::assert_json_snapshot!(run(before, &desired(&anne(), "CA"), Policy::Link));
+    insta::assert_json_snapshot!(run(before, &wanted(&anne()), Policy::Link));
 }
 
 #[test]
@@ -195,7 +205,7 @@ fn edits_in_google_stay_in_every_policy_while_the_crm_is_unchanged() {
     before["emailAddresses"] = json!([]);
     before["organizations"] = json!([]);
     for policy in [Policy::Merge, Policy::Overwrite] {
-        let case = run(before.clone(), &desired(&anne(), "CA"), policy);
+        let case = run(before.clone(), &wanted(&anne()), policy);
         assert_eq!(case.sent, None);
         insta::allow_duplicates! { insta::assert_json_snapshot!(case.kept); }
     }
@@ -210,16 +220,16 @@ fn a_changed_crm_replaces_what_is_still_ours() {
     let mut before = anne_in_google();
     before["organizations"][0]["department"] = json!("added by the user");
     before["emailAddresses"] = json!([{"value": "anne@example.com"}, {"value": "added@by.the.user"}]);
-    insta::assert_json_snapshot!(run(before, &desired(&crm, "CA"), Policy::Merge));
+    insta::assert_json_snapshot!(run(before, &wanted(&crm), Policy::Merge));
 }
 
 #[test]
 fn a_partial_reading_adds_and_removes_nothing() {
     let crm = Contact { emails: vec!["second@example.com".into()], ..Contact::default() };
-    let wanted = desired(&crm, "CA");
+    let said = wanted(&crm);
     insta::assert_json_snapshot!(run_with(
         anne_in_google(),
-        &wanted,
+        &said,
         Policy::Merge,
         &More { partial: true, ..More::default() }
     ));
@@ -227,7 +237,7 @@ fn a_partial_reading_adds_and_removes_nothing() {
 
 #[test]
 fn an_empty_crm_erases_nothing() {
-    let case = run(anne_in_google(), &desired(&Contact::default(), "CA"), Policy::Overwrite);
+    let case = run(anne_in_google(), &wanted(&Contact::default()), Policy::Overwrite);
     assert_eq!(case.sent, None);
 }
 
@@ -240,9 +250,8 @@ fn the_second_crm_account_on_a_person_adds_to_lists_only() {
         ..Contact::default()
     };
     let person: Person = serde_json::from_value(anne_in_google()).unwrap();
-    let wanted = desired(&crm, "CA");
-    let case =
-        run_with(anne_in_google(), &wanted, Policy::Overwrite, &More { account: Some(&other), ..More::default() });
+    let said = wanted(&crm);
+    let case = run_with(anne_in_google(), &said, Policy::Overwrite, &More { account: Some(&other), ..More::default() });
     insta::assert_json_snapshot!(case);
     assert!(!crate::plan::stamp::comes_first(&person, &other, "c1"));
 }
@@ -255,7 +264,7 @@ fn a_label_that_the_user_took_off_stops_everything() {
     let person: Person = serde_json::from_value(before).unwrap();
     let home = account("home");
     let input = Merge {
-        desired: &desired(&anne(), "CA"),
+        desired: &wanted(&anne()),
         person: &person,
         link_base: None,
         policy: Policy::Overwrite,
@@ -264,6 +273,7 @@ fn a_label_that_the_user_took_off_stops_everything() {
         origin: Origin::Created,
         op: "op-2",
         label: LABEL,
+        more_labels: &[],
         had_label: true,
         partial: false,
     };
@@ -278,9 +288,9 @@ fn without_a_stamp_the_links_base_counts_and_the_stamp_is_written_again() {
     let mut before = anne_in_google();
     before["clientData"] = json!([]);
     before["names"][0]["familyName"] = json!("Gagnon");
-    let base: Base = desired(&anne(), "CA").keys().into_iter().collect();
+    let base: Base = wanted(&anne()).keys().into_iter().collect();
     let more = More { link_base: Some(&base), ..More::default() };
-    let case = run_with(before, &desired(&anne(), "CA"), Policy::Overwrite, &more);
+    let case = run_with(before, &wanted(&anne()), Policy::Overwrite, &more);
     assert_eq!(case.wrote.iter().map(|w| w.action).collect::<Vec<_>>(), ["stamped"]);
-    assert_eq!(case.kept.iter().map(|k| k.why).collect::<Vec<_>>(), ["edited in Google"]);
+    assert_eq!(case.kept.iter().map(|k| k.why).collect::<Vec<_>>(), ["edited in Google, unchanged in the CRM"]);
 }

@@ -3,6 +3,9 @@
 
 #[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod golden;
+mod labels;
 mod lists;
 mod organizations;
 #[cfg(test)]
@@ -15,9 +18,7 @@ use super::{
     base::{Base, ValueHash},
     canonical::{Part, keys_of},
     change::Change,
-    create::member_of,
     desired::Desired,
-    release::groups,
     stamp::{Origin, Stamp, stamp_for, stamped, stamps_of},
 };
 use crate::{
@@ -47,6 +48,8 @@ pub struct Merge<'a> {
     pub op: &'a str,
     /// The label that the contact should have, `contactGroups/…`.
     pub label: &'a str,
+    /// Further labels that it should have, as resource names: those of [`Desired::labels`].
+    pub more_labels: &'a [String],
     /// Whether we gave it that label before: if it is gone, the user took it off.
     pub had_label: bool,
     /// Whether the reading of the CRM may lack values that are there: then nothing is removed.
@@ -75,6 +78,18 @@ pub struct Merged {
     pub kept: Vec<Kept>,
 }
 
+/// What was kept, as one text for the journal.
+pub fn kept_in_words(kept: &[Kept]) -> String {
+    kept.iter().map(|k| format!("{}: {}", k.field.mask(), k.why)).collect::<Vec<_>>().join("; ")
+}
+
+impl Kept {
+    /// Whether both sides had changed the value, so that the policy decided.
+    pub fn is_conflict(&self) -> bool {
+        [singles::BOTH_KEPT, singles::NOTE_KEPT].contains(&self.why)
+    }
+}
+
 /// A value of Google's that stays although the CRM says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Kept {
@@ -98,13 +113,16 @@ pub fn merge(input: &Merge<'_>) -> Verdict {
     let bases = [held.as_ref().map(|s| &s.base), input.link_base, let_go.as_ref().map(|s| &s.base)];
     let mut draft = Draft::new(input, bases.into_iter().flatten().next());
     if input.policy != Policy::Link {
+        input.desired.left_out.iter().for_each(|part| draft.keep(part.field(), "left out: too many for one contact"));
         draft.names();
         draft.birthday();
-        draft.lists();
         draft.organizations();
+        draft.lists();
     }
-    if !has_label {
-        draft.label();
+    draft.labels(has_label);
+    if input.policy != Policy::Link {
+        // Last: it is what gives way when a contact grows too large.
+        draft.biography();
     }
     Verdict::Merged(Box::new(draft.finish(held.as_ref())))
 }
@@ -120,7 +138,14 @@ struct Draft<'a> {
     written: Base,
     change: Change,
     kept: Vec<Kept>,
+    /// Entries that Google still takes.
+    room: usize,
 }
+
+/// Entries that Google takes of one contact.
+const ENTRIES: usize = 500;
+/// Bytes that Google takes of one contact, less what it adds by itself.
+const BYTES: usize = 120 * 1024;
 
 fn others(input: &Merge<'_>) -> Base {
     let mut all = Base::default();
@@ -133,7 +158,9 @@ fn others(input: &Merge<'_>) -> Base {
 impl<'a> Draft<'a> {
     fn new(input: &'a Merge<'a>, base: Option<&Base>) -> Self {
         let (base, others, change) = (base.cloned().unwrap_or_default(), others(input), Change::of(input.person));
-        Self { input, base, others, written: Base::default(), change, kept: Vec::new() }
+        // Name, company, birthday, note, label and stamp always find room.
+        let room = ENTRIES.saturating_sub(input.person.entries() + 6);
+        Self { input, base, others, written: Base::default(), change, kept: Vec::new(), room }
     }
 
     /// Whether this value is there for this contact alone.
@@ -141,18 +168,26 @@ impl<'a> Draft<'a> {
         self.base.has(part, key) && !self.others.has(part, key)
     }
 
+    /// Whether one more entry finds room; else it is left out, and that is said.
+    fn finds_room(&mut self, field: Field) -> bool {
+        if self.room == 0 {
+            self.keep(field, "no room: Google takes 500 entries of a contact");
+            return false;
+        }
+        self.room -= 1;
+        true
+    }
+
+    /// Whether the reading may lack something of this part.
+    fn is_uncertain(&self, part: Part) -> bool {
+        self.input.partial || self.input.desired.uncertain.contains(&part)
+    }
+
     fn keep(&mut self, field: Field, why: &'static str) {
         let kept = Kept { field, why };
         if !self.kept.contains(&kept) {
             self.kept.push(kept);
         }
-    }
-
-    fn label(&mut self) {
-        let mut memberships = groups(self.input.person);
-        memberships.push(member_of(self.input.label));
-        self.change.person.memberships = memberships;
-        self.change.note(Field::Memberships, "label added");
     }
 
     fn finish(mut self, held: Option<&Stamp>) -> Merged {
@@ -178,14 +213,17 @@ impl<'a> Draft<'a> {
     /// What we wrote and is still there or still wanted. A wanted value that the user took out stays known, so that it is
     /// never put back; one that neither side has any more is forgotten.
     fn base_after(&mut self) -> Base {
-        let Merge { desired, person, partial, .. } = *self.input;
+        let Merge { desired, person, partial, more_labels, .. } = *self.input;
+        let after = self.change.applied_to(person);
+        let labels = after.labels().chain(more_labels.iter().map(String::as_str)).map(|l| (Part::Label, l.to_owned()));
         let wanted = desired.keys();
         let silent = |hash: &ValueHash| !wanted.iter().any(|(part, _)| hash.is_of(*part));
-        let there: Vec<(Part, String)> = keys_of(&self.change.applied_to(person), &desired.region);
-        let alive: Base = wanted.iter().cloned().chain(there).collect();
+        let unread = |hash: &ValueHash| desired.uncertain.iter().any(|part| hash.is_of(*part));
+        let there = keys_of(&after, &desired.region);
+        let alive: Base = wanted.iter().cloned().chain(there).chain(labels).collect();
         let mut base = std::mem::take(&mut self.base);
         // A partial reading that is silent about a part does not say that its values are unwanted.
-        base.retain(|hash| alive.contains(hash) || (partial && silent(hash)));
+        base.retain(|hash| alive.contains(hash) || (partial && silent(hash)) || unread(hash));
         base.extend(std::mem::take(&mut self.written));
         base
     }

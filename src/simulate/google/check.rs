@@ -14,7 +14,7 @@ const CLIENT_DATA_CHARS: usize = 1012;
 
 /// # Errors
 /// 400 for the first rule that the contact breaks.
-pub fn content(fields: &Map<String, Value>) -> Result<(), Refusal> {
+pub fn content(fields: &Map<String, Value>, unknown_countries: &[String]) -> Result<(), Refusal> {
     for (name, value) in fields {
         let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
         if SINGLETONS.contains(&name.as_str()) && items.len() > 1 {
@@ -23,7 +23,7 @@ pub fn content(fields: &Map<String, Value>) -> Result<(), Refusal> {
         if name != "biographies" && longest(value) > FIELD_CHARS {
             return Err(Refusal::invalid(format!("person.{name} has a value of more than {FIELD_CHARS} characters.")));
         }
-        items.iter().try_for_each(|item| content_of(name, item))?;
+        items.iter().try_for_each(|item| content_of(name, item, unknown_countries))?;
     }
     let count = |name| fields.get(name).and_then(Value::as_array).map_or(0, Vec::len);
     if count("clientData") > CLIENT_DATA_ENTRIES {
@@ -44,13 +44,13 @@ pub fn size(content: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn content_of(name: &str, item: &Value) -> Result<(), Refusal> {
+fn content_of(name: &str, item: &Value, unknown_countries: &[String]) -> Result<(), Refusal> {
     let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default();
     match name {
         "clientData" if text("value").chars().count() > CLIENT_DATA_CHARS => {
             Err(Refusal::invalid(format!("A clientData value cannot be longer than {CLIENT_DATA_CHARS} characters.")))
         }
-        "addresses" => country(text("countryCode")),
+        "addresses" => country(text("countryCode"), unknown_countries),
         "birthdays" | "events" => item.get("date").map_or(Ok(()), date),
         _ => Ok(()),
     }
@@ -65,9 +65,9 @@ fn longest(value: &Value) -> usize {
     }
 }
 
-fn country(code: &str) -> Result<(), Refusal> {
-    let known = code.is_empty() || (code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) && code != "ZZ");
-    if known { Ok(()) } else { Err(Refusal::invalid(format!("Invalid country code: {code}"))) }
+fn country(code: &str, unknown: &[String]) -> Result<(), Refusal> {
+    let known = code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) && !unknown.iter().any(|c| c == code);
+    if code.is_empty() || known { Ok(()) } else { Err(Refusal::invalid(format!("Invalid country code: {code}"))) }
 }
 
 /// `google.type.Date`: zero is unknown, but a day needs its month.
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn verdict(person: &Value) -> Result<(), String> {
-        content(person.as_object().unwrap()).map_err(|r| r.message)
+        content(person.as_object().unwrap(), &["ZZ".to_owned()]).map_err(|r| r.message)
     }
 
     #[test]

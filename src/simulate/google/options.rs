@@ -120,6 +120,8 @@ pub struct Modes {
     pub late_member_count: bool,
     /// The OAuth app is in testing: refresh tokens live 7 days.
     pub testing_app: bool,
+    /// Country codes that are refused although they are well formed: nobody knows which ones Google takes.
+    pub unknown_countries: Vec<String>,
 }
 
 impl Default for Modes {
@@ -139,6 +141,7 @@ impl Default for Modes {
             full_is_429: false,
             late_member_count: false,
             testing_app: false,
+            unknown_countries: vec!["ZZ".into()],
         }
     }
 }

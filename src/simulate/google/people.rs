@@ -126,7 +126,7 @@ pub fn check_new(account: &Account, draft: Draft) -> Result<Write, Refusal> {
     }
     let given = draft.labels.unwrap_or_else(|| vec![labels::MY_CONTACTS.to_owned()]);
     let labels = labels::resolve(account, &given, &[])?;
-    Ok(Write { content: checked(&draft.fields)?, labels })
+    Ok(Write { content: checked(account, &draft.fields)?, labels })
 }
 
 /// # Errors
@@ -155,11 +155,11 @@ pub fn check_update(account: &Account, name: &str, draft: Draft, mask: &Mask) ->
             fields.insert(field.into(), after);
         }
     }
-    Ok((id, Write { content: checked(&fields)?, labels }))
+    Ok((id, Write { content: checked(account, &fields)?, labels }))
 }
 
-fn checked(fields: &Map<String, Value>) -> Result<Arc<str>, Refusal> {
-    check::content(fields)?;
+fn checked(account: &Account, fields: &Map<String, Value>) -> Result<Arc<str>, Refusal> {
+    check::content(fields, &account.modes.unknown_countries)?;
     let content = serde_json::to_string(fields).map_err(|_| Refusal::internal())?;
     check::size(&content)?;
     Ok(content.into())

@@ -1,5 +1,7 @@
 //! Limited mode: the CRM cannot be asked, so what is known is what the events said, folded in the order of the stream.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -41,11 +43,14 @@ return 1";
 
 pub(super) async fn gather(tools: &Tools, sync: &SyncSpec, due: &[(String, Mark)]) -> Result<Vec<State>, StoreError> {
     let keys = CrmKeys::new(&sync.account.key);
+    let current = tools.now();
+    let syncs = current.syncs.iter().filter(|other| other.account.key == sync.account.key);
+    let asked: BTreeSet<String> = syncs.flat_map(|other| other.wants.custom.iter().cloned()).collect();
     let mut connection = tools.pool.get().await?;
     let mut states = Vec::with_capacity(due.len());
     for (contact, _) in due {
         states.push(loop {
-            if let Some(state) = one(&mut connection, &keys, sync, contact).await? {
+            if let Some(state) = one(&mut connection, &keys, sync, &asked, contact).await? {
                 break state;
             }
         });
@@ -58,6 +63,7 @@ async fn one(
     connection: &mut Connection,
     keys: &CrmKeys,
     sync: &SyncSpec,
+    asked: &BTreeSet<String>,
     contact: &str,
 ) -> Result<Option<State>, StoreError> {
     // Both at once: between two reads another worker may fold what the first has seen.
@@ -66,7 +72,7 @@ async fn one(
     let before: Held = held.map_or_else(|| Ok(Held::default()), |text| decode("a held contact", &text))?;
     let known = before.folded > 0 || bodies.is_some();
     let events: Vec<Event> = bodies.map_or_else(|| Ok(Vec::new()), |text| decode("event bodies", &text))?;
-    let after = fold(sync, contact, before.clone(), &events);
+    let after = fold(sync, asked, contact, before.clone(), &events);
     if !events.is_empty() {
         let folded: i64 = redis::Script::new(FOLD)
             .key(keys.bodies())
@@ -91,7 +97,7 @@ async fn one(
     }))
 }
 
-fn fold(sync: &SyncSpec, contact: &str, mut held: Held, events: &[Event]) -> Held {
+fn fold(sync: &SyncSpec, asked: &BTreeSet<String>, contact: &str, mut held: Held, events: &[Event]) -> Held {
     for event in events {
         held.folded += 1;
         held.unreadable = None;
@@ -99,9 +105,14 @@ fn fold(sync: &SyncSpec, contact: &str, mut held: Held, events: &[Event]) -> Hel
             held = Held { folded: held.folded, gone: true, ..Held::default() };
             continue;
         }
+        // Of a time when the CRM could be asked: it only said "look".
+        if event.body.is_empty() {
+            continue;
+        }
         match payload::contact_of(&sync.account.crm, &sync.account.region, event.body.as_bytes()) {
             Ok(mut newer) => {
                 newer.id = contact.to_owned();
+                payload::keep_asked(&mut newer, asked);
                 // Arrival order counts here: it is the only order there is.
                 held.contact = if held.gone { newer } else { payload::fold(std::mem::take(&mut held.contact), newer) };
                 held.contact.id = contact.to_owned();

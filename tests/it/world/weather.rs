@@ -15,6 +15,11 @@ impl World {
         self.crm("POST", "faults", &fault).await;
     }
 
+    /// Contacts with this country are refused from now on.
+    pub async fn google_knows_no(&self, country: &str) {
+        self.google("PATCH", "modes", &json!({"unknown_countries": [country]})).await;
+    }
+
     /// Nothing goes wrong any more.
     pub async fn fair_weather(&self) {
         self.google("DELETE", "faults", &Value::Null).await;
