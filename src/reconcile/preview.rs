@@ -100,7 +100,7 @@ pub async fn preview(tools: &Arc<Tools>, sync: &Arc<SyncSpec>) -> Result<Plan, P
                 Found::Ladder(Verdict::Adopt { resource, .. }, _) if adopted.insert(resource.clone()) => {
                     plan.adopt += 1
                 }
-                Found::Ladder(..) | Found::CountFirst => plan.needs_you += 1,
+                Found::Ladder(..) | Found::CountFirst | Found::Heir(_) | Found::Nobody => plan.needs_you += 1,
                 // Read again when its turn comes; most likely one that is there.
                 Found::Unknown => plan.adopt += 1,
             }

@@ -21,7 +21,7 @@ use crate::{
 
 use super::{
     batch::{Decision, Item, Work, new_op, wanted},
-    matching::{Found, look_up, read},
+    matching::{Found, look_up_vanished, read},
     settle,
 };
 
@@ -74,17 +74,24 @@ impl Work<'_> {
         settle::freshen(account).await?;
         let listing = Listing::new(self.tools.pool.clone(), account.subject());
         let contacts: Vec<&Contact> = vanished.iter().map(|(_, contact)| contact.as_ref()).collect();
-        let found = look_up(account, self.sync, &contacts).await?;
+        let found = look_up_vanished(account, self.sync, &contacts).await?;
         let (mut tasks, mut deleted, mut restored) = (Vec::new(), Vec::new(), Vec::new());
         for ((item, contact), found) in vanished.into_iter().zip(found) {
             let Some(link) = item.link.clone() else { continue };
             match found {
-                Found::Stamped(person) => {
+                Found::Stamped(person) | Found::Heir(person) => {
                     tasks.extend(self.merge_one(account, item, &contact, &person, link.origin, "updated").await?);
                 }
                 Found::Unknown | Found::Twins(_) => {
                     settle::doubt(account, &item).await?;
                     self.context.settle(&[settle::unread(&self.context, &item)]).await?;
+                }
+                // Whether what it has is its alone is not known yet.
+                Found::CountFirst => {
+                    settle::want_count(self.tools, self.sync).await?;
+                    let after = self.tools.settings.tune.retry_base;
+                    let step = settle::later(&self.context, &item, after, "counting_first", false, false);
+                    self.context.settle(&[step]).await?;
                 }
                 _ if self.is_young(&link) || listing.contains(&link.resource).await? => {
                     self.context.settle(&[settle::unread(&self.context, &item)]).await?;

@@ -12,6 +12,7 @@ use crate::{
         person::Person,
     },
     plan::{
+        heir::heir,
         identifiers::{Identifier, identifiers_of_contact},
         identity::{Candidate, Hit, Verdict, identify},
         stamp,
@@ -30,12 +31,34 @@ pub enum Found {
     Twins(Vec<Person>),
     /// What the identity ladder says; with the person, if one is to be adopted.
     Ladder(Verdict, Option<Box<Person>>),
+    /// Of a contact whose person vanished: the person that has what it had.
+    Heir(Box<Person>),
+    /// Of a contact whose person vanished: there is none.
+    Nobody,
     /// It may be one that is there already, but not every CRM contact has been counted yet.
     CountFirst,
 }
 
 /// Looks up contacts without a link. The listing must be fresh.
 pub async fn look_up(account: &mut Account, sync: &SyncSpec, contacts: &[&Contact]) -> Result<Vec<Found>, Halt> {
+    look_for(account, sync, contacts, false).await
+}
+
+/// The same of contacts whose person is gone: who has taken it in?
+pub(super) async fn look_up_vanished(
+    account: &mut Account,
+    sync: &SyncSpec,
+    contacts: &[&Contact],
+) -> Result<Vec<Found>, Halt> {
+    look_for(account, sync, contacts, true).await
+}
+
+async fn look_for(
+    account: &mut Account,
+    sync: &SyncSpec,
+    contacts: &[&Contact],
+    vanished: bool,
+) -> Result<Vec<Found>, Halt> {
     let tools = account.tools.clone();
     let key = &sync.account.key;
     let listing = Listing::new(tools.pool.clone(), account.subject());
@@ -44,6 +67,7 @@ pub async fn look_up(account: &mut Account, sync: &SyncSpec, contacts: &[&Contac
         .iter()
         .map(|contact| Wanted {
             contact,
+            vanished,
             stamp: stamp::stamp_mark(key, &contact.id),
             released: released_mark(key, &contact.id),
             identifiers: identifiers_of_contact(contact, &sync.account.region),
@@ -64,6 +88,7 @@ pub async fn look_up(account: &mut Account, sync: &SyncSpec, contacts: &[&Contac
 
 struct Wanted<'a> {
     contact: &'a Contact,
+    vanished: bool,
     stamp: String,
     released: String,
     identifiers: Vec<Identifier>,
@@ -125,6 +150,10 @@ impl Wanted<'_> {
             .collect();
         if !ladder.is_empty() && !complete {
             return Found::CountFirst;
+        }
+        if self.vanished {
+            let heir = heir(self.contact, &ladder).and_then(|name| persons.get(name));
+            return heir.map_or(Found::Nobody, |person| Found::Heir(Box::new(person.clone())));
         }
         let verdict = identify(self.contact, &ladder);
         let adopted = match &verdict {

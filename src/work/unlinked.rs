@@ -72,6 +72,8 @@ impl Work<'_> {
             (_, Some(Decision::Create | Decision::Restore)) | (Found::Ladder(Verdict::Create, _), None) => {
                 self.create_one(account, item, contact).await.map(Some)
             }
+            // Answers to another question.
+            (Found::Heir(_) | Found::Nobody, None) => Ok(None),
             (Found::CountFirst, None) => {
                 settle::want_count(self.tools, self.sync).await?;
                 let after = self.tools.settings.tune.retry_base;

@@ -1,0 +1,26 @@
+//! Who has what a vanished person had. Merging two contacts in Google can lose the stamp of one of them; its e-mail or number is
+//! then on the other's person, and the link goes there instead of a new contact being made or the old one being given up.
+
+use std::collections::BTreeSet;
+
+use super::{
+    identifiers::Kind,
+    identity::Hit,
+    names::{Relation, relate},
+};
+use crate::contact::Contact;
+
+/// The one managed person of another CRM contact that has what only this contact has; `None` when there is none or more than
+/// one. What several CRM contacts have (a family's number) says nothing: that person has it in its own right.
+pub fn heir<'a>(contact: &Contact, hits: &[Hit<'a>]) -> Option<&'a str> {
+    let own = hits.iter().filter(|hit| hit.crm_contacts <= 1);
+    let managed = own.flat_map(|hit| hit.persons.iter().filter(|c| c.taken).map(move |c| (hit, c.person)));
+    let follows = managed.filter(|(hit, person)| match (hit.identifier.kind(), relate(contact, person)) {
+        (Kind::Email, names) => !hit.identifier.is_role_address() && names != Relation::Contradict,
+        (Kind::Phone, names) => names <= Relation::Compatible,
+        (Kind::Name, _) => false,
+    });
+    let found: BTreeSet<&str> = follows.map(|(_, person)| person.resource_name.as_str()).collect();
+    let mut found = found.into_iter();
+    found.next().filter(|_| found.next().is_none())
+}
