@@ -63,6 +63,10 @@ impl Keeper {
         let installation = found.installation().clone();
         let revision = self.registry.revision().await.map_err(|e| e.to_string())?;
         let known = self.current.borrow().clone();
+        // Emptied, or gone back, since the check a moment ago: what is there now is not our configuration. The next check mends it.
+        if revision < known.revision {
+            return Err("Redis lost the configuration a moment ago".to_owned());
+        }
         if known.revision != revision || known.installation != installation {
             let registry = self.registry.load().await.map_err(|e| e.to_string())?;
             let current =

@@ -98,7 +98,8 @@ impl Tools {
     /// The configuration as it stands in Redis: what was applied or refused a moment ago holds already.
     pub async fn fresh(&self) -> Result<Arc<Current>, StoreError> {
         let known = self.now();
-        if self.registry.revision().await? == known.revision {
+        // A lower one is a Redis that was emptied or went back, which the keeper mends.
+        if self.registry.revision().await? <= known.revision {
             return Ok(known);
         }
         let registry = self.registry.load().await?;

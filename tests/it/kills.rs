@@ -54,6 +54,11 @@ async fn first_day(moment: Moment) {
         let mut story = Story::open().await;
         story.google_tap.arm(at, moment, story.process.victim());
         story.morning(async |story| story.google_tap.fired()).await;
+        // The contact is there a moment before the answer that kills.
+        until("the contact to be done with, or the end", async || {
+            story.google_tap.fired() || story.service.left().await == (0, 0)
+        })
+        .await;
         let killed = story.google_tap.fired();
         story.evening(killed).await;
         if !killed {
