@@ -33,11 +33,11 @@ pub(super) fn card(contact: &Contact, rules: &Rules<'_>) -> Card {
         Some(template) if is_named => rendered(template, contact, rules),
         _ => parts,
     };
+    if suffix.is_some() && name == Name::default() {
+        // Without a name the mark would show nowhere; and a name that came with the mark could not go with it.
+        name.given = fit(&contact.company);
+    }
     if let Some(suffix) = suffix.filter(|_| contact.dnd) {
-        if name == Name::default() {
-            // Without a name the mark would show nowhere.
-            name.given = fit(&contact.company);
-        }
         append(&mut name, suffix);
     }
     Card { name, is_whole: rules.map.name.is_some() || suffix.is_some(), is_known: is_known(contact, rules) }

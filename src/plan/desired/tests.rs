@@ -83,6 +83,7 @@ fn the_name_on_the_phone_keeps_the_template_s_order_and_sorts_by_family_name() {
     assert_eq!(name(&anne(), mark), ["Anne", "", "Tremblay"]);
     let company = Contact { name: Name::default(), ..dnd };
     assert_eq!(name(&company, mark), ["Courtage Nord (ne pas appeler)", "", ""]);
+    assert_eq!(name(&Contact { dnd: false, ..company }, mark), ["Courtage Nord", "", ""], "the mark can go again");
 }
 
 #[test]
