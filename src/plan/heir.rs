@@ -16,7 +16,8 @@ pub fn heir<'a>(contact: &Contact, hits: &[Hit<'a>]) -> Option<&'a str> {
     let own = hits.iter().filter(|hit| hit.crm_contacts <= 1);
     let managed = own.flat_map(|hit| hit.persons.iter().filter(|c| c.taken).map(move |c| (hit, c.person)));
     let follows = managed.filter(|(hit, person)| match (hit.identifier.kind(), relate(contact, person)) {
-        (Kind::Email, names) => !hit.identifier.is_role_address() && names != Relation::Contradict,
+        _ if hit.identifier.is_impersonal() => false,
+        (Kind::Email, names) => names != Relation::Contradict,
         (Kind::Phone, names) => names <= Relation::Compatible,
         (Kind::Name, _) => false,
     });

@@ -11,6 +11,8 @@ use crate::{
     google::person::{Item, Person, TextValue},
 };
 
+mod impersonal;
+
 use super::names::{Called, is_contacts_own};
 
 /// What kind of thing identifies.
@@ -20,7 +22,7 @@ pub enum Kind {
     Email,
     /// A valid phone number without extension.
     Phone,
-    /// A full name of at least two words; suggests, never decides.
+    /// A writing of a full name of at least two words; suggests, never decides.
     Name,
 }
 
@@ -29,7 +31,7 @@ pub enum Kind {
 pub struct Identifier {
     kind: Kind,
     hash: [u8; 8],
-    role_address: bool,
+    impersonal: bool,
 }
 
 impl Identifier {
@@ -37,24 +39,27 @@ impl Identifier {
     pub fn email(text: &str) -> Option<Self> {
         let address = email_key(text);
         let (local, domain) = address.rsplit_once('@')?;
-        let role_address = is_role(local);
-        (!local.is_empty() && !domain.is_empty()).then(|| Self { role_address, ..Self::of(Kind::Email, &address) })
+        let (mailbox, domain) = mailbox(local, domain);
+        let impersonal = impersonal::is_shared_mailbox(local);
+        let of = |address: String| Self { impersonal, ..Self::of(Kind::Email, &address) };
+        (!mailbox.is_empty() && !domain.is_empty()).then(|| of(format!("{mailbox}@{domain}")))
     }
 
     /// Of a phone number; `None` for an invalid one and for one with an extension.
     pub fn phone(text: &str, region: &str) -> Option<Self> {
-        phone_identity(text, region).map(|e164| Self::of(Kind::Phone, &e164))
+        let e164 = phone_identity(text, region)?;
+        Some(Self { impersonal: impersonal::is_business_line(&e164), ..Self::of(Kind::Phone, &e164) })
     }
 
-    fn name(called: &Called) -> Option<Self> {
-        let words = called.sorted();
-        (words.len() >= 2).then(|| Self::of(Kind::Name, &words.join(" ")))
+    /// Of every writing of a full name.
+    fn names(called: &Called) -> impl Iterator<Item = Self> {
+        called.keys().into_iter().map(|key| Self::of(Kind::Name, &key))
     }
 
     fn of(kind: Kind, key: &str) -> Self {
         let mut hash = [0; 8];
         hash.copy_from_slice(&Sha256::digest(key)[..8]);
-        Self { kind, hash, role_address: false }
+        Self { kind, hash, impersonal: false }
     }
 
     /// What kind of thing it is.
@@ -62,9 +67,9 @@ impl Identifier {
         self.kind
     }
 
-    /// Whether it is an address of a function, not of a person: `info@`, `bureau@`.
-    pub fn is_role_address(&self) -> bool {
-        self.role_address
+    /// Whether it is an office's or a household's by the look of it, not a person's: `info@`, `famille.roy@`, 1-800.
+    pub fn is_impersonal(&self) -> bool {
+        self.impersonal
     }
 }
 
@@ -85,7 +90,7 @@ impl fmt::Display for Identifier {
 pub fn identifiers_of_contact(contact: &Contact, region: &str) -> Vec<Identifier> {
     let emails = contact.emails.iter().filter_map(|e| Identifier::email(e));
     let phones = contact.phones.iter().filter_map(|p| Identifier::phone(p, region));
-    sorted(emails.chain(phones).chain(Identifier::name(&Called::in_crm(contact))))
+    sorted(emails.chain(phones).chain(Identifier::names(&Called::in_crm(contact))))
 }
 
 /// Everything that identifies a Google person, sorted, without repeats. What comes from the person's own Google profile
@@ -95,7 +100,7 @@ pub fn identifiers_of_person(person: &Person, region: &str) -> Vec<Identifier> {
     let emails = emails.filter_map(|e| Identifier::email(&e.value.value));
     let phones = person.phone_numbers.iter().filter(|p| is_contacts_own(p));
     let phones = phones.filter_map(|p| phone_of_person(p, region));
-    sorted(emails.chain(phones).chain(Identifier::name(&Called::in_google(person))))
+    sorted(emails.chain(phones).chain(Identifier::names(&Called::in_google(person))))
 }
 
 /// Google's own reading of the number, which knows the account's country, goes before ours.
@@ -113,41 +118,12 @@ fn sorted(identifiers: impl Iterator<Item = Identifier>) -> Vec<Identifier> {
     identifiers.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn is_role(local: &str) -> bool {
-    const ROLES: [&str; 29] = [
-        "accueil",
-        "accounting",
-        "achats",
-        "admin",
-        "administration",
-        "billing",
-        "bonjour",
-        "bureau",
-        "commandes",
-        "comptabilite",
-        "contact",
-        "courrier",
-        "direction",
-        "facturation",
-        "hello",
-        "help",
-        "hr",
-        "info",
-        "infos",
-        "jobs",
-        "mail",
-        "marketing",
-        "office",
-        "reception",
-        "rh",
-        "sales",
-        "service",
-        "support",
-        "ventes",
-    ];
-    // info+montreal@ is still info@.
-    let local = local.split('+').next().unwrap_or_default();
-    ROLES.contains(&local)
+/// Gmail delivers j.roy+crm@ to jroy@: one mailbox, however it is written.
+fn mailbox<'a>(local: &str, domain: &'a str) -> (String, &'a str) {
+    match domain {
+        "gmail.com" | "googlemail.com" => (local.split('+').next().unwrap_or_default().replace('.', ""), "gmail.com"),
+        _ => (local.to_owned(), domain),
+    }
 }
 
 #[cfg(test)]
@@ -217,16 +193,55 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_a_function_are_told_from_those_of_a_person() {
-        for (address, role) in [
-            ("info@example.com", true),
-            ("Bureau@example.com", true),
-            ("ventes+qc@example.com", true),
-            ("infographe@example.com", false),
-            ("jean.info@example.com", false),
-            ("jean+info@example.com", false),
-        ] {
-            assert_eq!(Identifier::email(address).unwrap().is_role_address(), role, "{address}");
+    fn a_gmail_address_is_one_mailbox_in_all_its_writings() {
+        let jean = Identifier::email("jean.roy@gmail.com");
+        for writing in ["JeanRoy@gmail.com", "j.e.a.n.roy+crm@gmail.com", "jeanroy@googlemail.com"] {
+            assert_eq!(Identifier::email(writing), jean, "{writing}");
         }
+        assert_ne!(Identifier::email("jean.roy@exemple.ca"), Identifier::email("jeanroy@exemple.ca"));
+        assert_ne!(Identifier::email("jean+a@exemple.ca"), Identifier::email("jean+b@exemple.ca"));
+        assert_eq!(Identifier::email("+tag@gmail.com"), None, "nobody's mailbox");
+    }
+
+    #[test]
+    fn a_full_name_identifies_in_every_writing() {
+        let of = |given: &str, family: &str| {
+            let name = Name { given: given.into(), family: family.into(), ..Name::default() };
+            identifiers_of_contact(&Contact { name, ..Contact::default() }, "CA")
+        };
+        let meet = |a: &[Identifier], b: &[Identifier]| a.iter().any(|i| b.contains(i));
+        for (a, b) in [
+            (("Robert", "Smith"), ("SMITH", "Bob")),
+            (("Robert", "Smith"), ("Robert J.", "Smith")),
+            (("Robert James", "Smith"), ("Robert", "Smith")),
+            (("Julie", "Tremblay-Gagnon"), ("Julie", "Gagnon")),
+            (("Julie Tremblay Gagnon", ""), ("Julie", "Tremblay")),
+            (("Marc", "Van der Berg"), ("Marc", "Vanderberg")),
+            (("Luc", "de la Fontaine"), ("Luc", "Fontaine")),
+            (("Anne", "St-Pierre"), ("Anne", "Saint Pierre")),
+        ] {
+            assert!(meet(&of(a.0, a.1), &of(b.0, b.1)), "{a:?} {b:?}");
+        }
+        for (a, b) in [
+            (("Jean-François", "Roy"), ("Jean", "Roy")),
+            (("Alexandre", "Roy"), ("Alexandra", "Roy")),
+            (("Luc", "de la Fontaine"), ("Luc", "de la Rue")),
+            (("Luc", "St-Pierre"), ("Luc", "St-Jean")),
+        ] {
+            assert!(!meet(&of(a.0, a.1), &of(b.0, b.1)), "{a:?} {b:?}");
+        }
+        assert_eq!(
+            of("Robert Bob Alex Sam Steph", "Roy").len(),
+            8,
+            "a name that is none takes no more room than others"
+        );
+    }
+
+    #[test]
+    fn a_company_without_a_person_identifies_by_its_name() {
+        let company = Contact { company: "Toitures Roy inc.".into(), ..Contact::default() };
+        let person: Person =
+            serde_json::from_value(json!({ "names": [{ "givenName": "Toitures", "familyName": "Roy" }] })).unwrap();
+        assert_eq!(identifiers_of_contact(&company, "CA"), identifiers_of_person(&person, "CA"));
     }
 }

@@ -1,26 +1,78 @@
 //! Whether two names can be the same person's. Names never prove anything; they only agree, say nothing, or contradict.
 //!
-//! Where a wrong guess would join two people of one family, the answer is [`Relation::Unknown`]: an e-mail address may
-//! still decide, a phone number may not. Nicknames (Bob, Robert) are deliberately not known: a person decides.
+//! Each doubt has a name of its own, because an e-mail address bears more doubt than a phone number. A mailbox is one
+//! person's more often than not, so whatever does not contradict is enough. A line is often a family's or an office's, and
+//! that both sides know one owner of it does not mean that they know the same one: whatever two people of one family may
+//! be called (J. for Jean and Julie, Bob the son of Robert, Marie the mother of Marie-Ève) leaves a phone number undecided.
 
+mod keys;
+mod marks;
+mod nicknames;
+mod parts;
+mod spelling;
 mod words;
+
+use std::fmt;
 
 pub use words::Called;
 pub(super) use words::is_contacts_own;
 
 use crate::{contact::Contact, google::person::Person};
 
+use parts::{is_initial, relate_parts};
+
 /// How the names of the two sides relate, the closest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Relation {
     /// The same words in any order.
     Same,
-    /// One can be a shorter writing of the other.
+    /// The same given name; of the rest, one side has more, less, or a slip of the pen.
     Compatible,
-    /// One side has no name, or too little of one to tell (a family name, initials).
+    /// Bob and Robert.
+    Nickname,
+    /// "J." and Jean, but also Julie.
+    Initials,
+    /// Marie and Marie-Ève, Pierre and Jean-Pierre.
+    Part,
+    /// A given name with a slip in it: Jonh and John.
+    Misspelt,
+    /// The same given name, another family name: Marie Tremblay and Marie Gagnon.
+    Renamed,
+    /// One side has no name, or only initials.
     Unknown,
+    /// One side has only the family name, which a relative has too.
+    Fragment,
+    /// One has the name of a company, be it the other's.
+    Company,
+    /// The names would agree, but one is of a couple.
+    Couple,
+    /// The names would agree, but one is a Jr, a Sr, a "fils", and the other does not say.
+    Generation,
+    /// Given names that are a letter apart and both exist: Louis and Louise live under one roof, or one is a slip.
+    Alike,
     /// Two different people, as far as names can say.
     Contradict,
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Same => "same name",
+            Self::Compatible => "one name is a fuller writing of the other",
+            Self::Nickname => "the given name of one may be a short form of the other's",
+            Self::Initials => "of the given name, one has only the initial",
+            Self::Part => "the given names have only a part in common",
+            Self::Misspelt => "the given names differ by a letter",
+            Self::Company => "one has the name of a company",
+            Self::Renamed => "same given name, another family name",
+            Self::Unknown => "no names to compare",
+            Self::Fragment => "of one, only a part of the name is known",
+            Self::Couple => "one is the name of a couple",
+            Self::Generation => "one of them is a junior or a senior, the other does not say",
+            Self::Alike => "the given names are nearly alike: two of one family, or a slip of the pen",
+            Self::Contradict => "the names contradict",
+        })
+    }
 }
 
 /// Relates a CRM contact's name to a Google person's.
@@ -30,17 +82,32 @@ pub fn relate(contact: &Contact, person: &Person) -> Relation {
 
 /// The same over words; symmetric.
 pub fn relate_called(a: &Called, b: &Called) -> Relation {
-    match relate_names(a, b) {
-        Relation::Unknown | Relation::Contradict if one_is_called_like_the_company(a, b) => Relation::Compatible,
-        relation => relation,
+    let named = relate_names(a, b);
+    match companies(a, b) {
+        Some(company) => named.min(company),
+        // A company and a person do not contradict each other; the person may be whoever picks up the phone there.
+        None if a.business != b.business && !a.is_empty() && !b.is_empty() => {
+            if named == Relation::Contradict {
+                Relation::Company
+            } else {
+                named
+            }
+        }
+        None => named,
     }
 }
 
-/// People type a company where the name goes, on one side only. Two nameless entries of one company agree too.
-fn one_is_called_like_the_company(a: &Called, b: &Called) -> bool {
-    a.companies.contains(&b.typed)
-        || b.companies.contains(&a.typed)
-        || (a.typed.is_empty() && b.typed.is_empty() && a.companies.iter().any(|c| b.companies.contains(c)))
+/// People type a company where the name goes. Two entries that are both the company itself agree.
+fn companies(a: &Called, b: &Called) -> Option<Relation> {
+    let is_called_like = |x: &Called, y: &Called| y.companies.contains(&x.typed);
+    let both = a.typed.is_empty() && b.typed.is_empty() && a.companies.iter().any(|c| b.companies.contains(c));
+    match (is_called_like(a, b), is_called_like(b, a)) {
+        _ if both => Some(Relation::Compatible),
+        (true, _) if b.is_empty() => Some(Relation::Compatible),
+        (_, true) if a.is_empty() => Some(Relation::Compatible),
+        (true, _) | (_, true) => Some(Relation::Company),
+        _ => None,
+    }
 }
 
 fn relate_names(a: &Called, b: &Called) -> Relation {
@@ -50,112 +117,18 @@ fn relate_names(a: &Called, b: &Called) -> Relation {
     let relation = if are_same(a, b) { Relation::Same } else { relate_parts(a, b) };
     match (a.generation, b.generation) {
         (Some(x), Some(y)) if x != y => Relation::Contradict,
-        (x, y) if x != y || a.couple != b.couple => relation.max(Relation::Unknown),
+        (x, y) if x != y => relation.max(Relation::Generation),
+        _ if a.couple != b.couple => relation.max(Relation::Couple),
         _ => relation,
     }
 }
 
-/// The same words in any order, or the same letters: "Mac Donald" is MacDonald, "O' Brien" is O'Brien.
+/// The same words in any order, or the same letters: "Mac Donald" is MacDonald, "Van der Berg" is Vanderberg.
 fn are_same(a: &Called, b: &Called) -> bool {
     let letters = |name: &Called| [name.words().concat(), [&name.family[..], &name.given[..]].concat().concat()];
     let has_whole_word = |name: &Called| name.words().iter().any(|w| !is_initial(w));
     let same = a.sorted() == b.sorted() || letters(a).iter().any(|text| letters(b).contains(text));
     same && has_whole_word(a) && has_whole_word(b)
-}
-
-/// The best reading of both names. Where a name came in one part, any place may be where the family name starts, but
-/// only when one name has all the words of the other: else Marie Claude Roy would be Marie-Ève Roy.
-fn relate_parts(a: &Called, b: &Called) -> Relation {
-    let (a_words, b_words) = (a.words(), b.words());
-    let whole = fits_either(&a_words, &b_words);
-    let mut best = Relation::Contradict;
-    for i in splits(a, whole) {
-        for j in splits(b, whole) {
-            best = best.min(relate_split(a_words.split_at(i), b_words.split_at(j)));
-        }
-    }
-    let shares_a_word = a_words.iter().any(|w| !is_initial(w) && b_words.contains(w));
-    if shares_a_word { best } else { best.max(Relation::Unknown) }
-}
-
-fn splits(name: &Called, anywhere: bool) -> std::ops::RangeInclusive<usize> {
-    let given = name.given.len();
-    let all = given + name.family.len();
-    // A text of hundreds of words is no name, and every pair of places would be tried.
-    if name.guessed && anywhere && all <= 12 { 1..=all } else { given..=given }
-}
-
-type Parts<'a> = (&'a [String], &'a [String]);
-
-fn relate_split(a: Parts<'_>, b: Parts<'_>) -> Relation {
-    use Part::{Agree, Clash, Loose, Missing};
-    let straight = match (given(a.0, b.0), family(a.1, b.1)) {
-        (Clash, _) | (_, Clash) | (Missing, Missing) => Relation::Contradict,
-        (Agree, _) => Relation::Compatible,
-        // A family name alone, or "Pierre" for "Jean-Pierre": a relative as likely as the person.
-        (Missing | Loose, _) => Relation::Unknown,
-    };
-    let swapped = match (given(a.0, b.1), given(a.1, b.0)) {
-        (Agree, Agree) => Relation::Compatible,
-        (Agree, Missing) | (Missing, Agree) => Relation::Unknown,
-        _ => Relation::Contradict,
-    };
-    straight.min(swapped)
-}
-
-/// How one part of two names relates.
-enum Part {
-    Missing,
-    Agree,
-    Loose,
-    Clash,
-}
-
-/// Given names agree when one has all words of the other and both begin alike.
-fn given(a: &[String], b: &[String]) -> Part {
-    match (a.first(), b.first()) {
-        (Some(x), Some(y)) if fits_either(a, b) && is_alike(x, y) => Part::Agree,
-        (Some(_), Some(_)) if has_all(a, b) || has_all(b, a) => Part::Loose,
-        (Some(_), Some(_)) => Part::Clash,
-        _ => Part::Missing,
-    }
-}
-
-/// Of a double family name either half may be left out.
-fn family(a: &[String], b: &[String]) -> Part {
-    match (a.is_empty() || b.is_empty(), fits_either(a, b)) {
-        (true, _) => Part::Missing,
-        (false, true) => Part::Agree,
-        (false, false) => Part::Clash,
-    }
-}
-
-fn has_all(a: &[String], b: &[String]) -> bool {
-    b.iter().all(|w| a.contains(w))
-}
-
-fn fits_either(a: &[String], b: &[String]) -> bool {
-    fits(a, b) || fits(b, a)
-}
-
-/// Whether each word of `small` has a word of its own in `large`, initials standing for words.
-fn fits(small: &[String], large: &[String]) -> bool {
-    let mut free: Vec<&String> = large.iter().collect();
-    // Whole words choose first: an initial can take what is left.
-    let (initials, whole): (Vec<_>, Vec<_>) = small.iter().partition(|w| is_initial(w));
-    whole.into_iter().chain(initials).all(|word| {
-        let at = free.iter().position(|w| *w == word).or_else(|| free.iter().position(|w| is_alike(w, word)));
-        at.map(|at| free.swap_remove(at)).is_some()
-    })
-}
-
-fn is_alike(a: &str, b: &str) -> bool {
-    a == b || (is_initial(a) && b.starts_with(a)) || (is_initial(b) && a.starts_with(b))
-}
-
-/// One Latin letter. One Chinese character is a whole name.
-fn is_initial(word: &str) -> bool {
-    word.len() == 1 && word.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 #[cfg(test)]

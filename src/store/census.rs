@@ -37,16 +37,17 @@ impl Census {
         Ok(())
     }
 
-    /// How many CRM contacts have each of these identifiers (counted up to 8).
-    pub async fn counts(&self, identifiers: &[String]) -> Result<BTreeMap<String, usize>, StoreError> {
+    /// The CRM contacts that have each of these identifiers (8 of them at the most).
+    pub async fn holders(&self, identifiers: &[String]) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
         let mut found = BTreeMap::new();
         if identifiers.is_empty() {
             return Ok(found);
         }
         let held: Vec<Option<String>> = self.pool.get().await?.hmget(self.keys.census(), identifiers).await?;
         for (identifier, contacts) in identifiers.iter().zip(held) {
-            let contacts: Vec<String> = contacts.map_or_else(|| Ok(Vec::new()), |t| decode("a census entry", &t))?;
-            found.insert(identifier.clone(), contacts.len());
+            if let Some(contacts) = contacts {
+                found.insert(identifier.clone(), decode("a census entry", &contacts)?);
+            }
         }
         Ok(found)
     }

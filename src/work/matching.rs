@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::settle;
 use crate::{
-    claim::{Account, Halt, listing::released_mark},
+    claim::{Account, Halt, listing},
     contact::Contact,
     google::{
         call::{Call, MAX_BATCH},
@@ -14,7 +14,7 @@ use crate::{
     plan::{
         heir::heir,
         identifiers::{Identifier, identifiers_of_contact},
-        identity::{Candidate, Hit, Verdict, identify},
+        identity::{Known, Persons, Verdict, identify},
         stamp,
     },
     store::{census::Census, current::SyncSpec, keys::CrmKeys, listing::Listing},
@@ -61,7 +61,7 @@ async fn look_for(
 ) -> Result<Vec<Found>, Halt> {
     let tools = account.tools.clone();
     let key = &sync.account.key;
-    let listing = Listing::new(tools.pool.clone(), account.subject());
+    let lists = Listing::new(tools.pool.clone(), account.subject());
     let census = Census::new(tools.pool.clone(), CrmKeys::new(key));
     let wanted: Vec<Wanted<'_>> = contacts
         .iter()
@@ -69,21 +69,27 @@ async fn look_for(
             contact,
             vanished,
             stamp: stamp::stamp_mark(key, &contact.id),
-            released: released_mark(key, &contact.id),
+            released: listing::released_mark(key, &contact.id),
             identifiers: identifiers_of_contact(contact, &sync.account.region),
         })
         .collect();
     let marks: Vec<String> = wanted.iter().flat_map(Wanted::marks).collect::<BTreeSet<_>>().into_iter().collect();
-    let hits = listing.persons(&marks).await?;
-    let counts = census.counts(&marks).await?;
+    let mut listed = lists.persons(&marks).await?;
     let complete = sync.account.is_limited() || census.is_complete().await?;
-    let names: BTreeSet<String> = hits.values().flatten().cloned().collect();
+    let names: BTreeSet<String> = listed.values().flatten().cloned().collect();
     // Read rather than listed: what the listing said may be a moment old. A person that it names and that cannot be read is
     // neither there nor gone; one that is gone leaves the listing in a moment.
     let read = read(account, &names.into_iter().collect::<Vec<_>>()).await?;
     let persons: BTreeMap<String, Person> =
         read.into_iter().filter_map(|(name, person)| Some((name, person?))).collect();
-    Ok(wanted.iter().map(|w| w.judge(sync, &hits, &counts, &persons, complete)).collect())
+    let region = listing::region(account);
+    let found = Persons::read(&persons, &region);
+    // Who else has what these persons have.
+    let theirs: Vec<String> = found.marks().filter(|mark| !listed.contains_key(mark)).collect();
+    listed.extend(lists.persons(&theirs).await?);
+    let counted = census.holders(&[marks, theirs].concat()).await?;
+    let known = Known { account: key, persons: &found, listed: &listed, counted: &counted };
+    Ok(wanted.iter().map(|w| w.judge(&known, &persons, complete)).collect())
 }
 
 struct Wanted<'a> {
@@ -99,55 +105,15 @@ impl Wanted<'_> {
         [self.stamp.clone(), self.released.clone()].into_iter().chain(self.identifiers.iter().map(ToString::to_string))
     }
 
-    fn judge(
-        &self,
-        sync: &SyncSpec,
-        hits: &BTreeMap<String, Vec<String>>,
-        counts: &BTreeMap<String, usize>,
-        persons: &BTreeMap<String, Person>,
-        complete: bool,
-    ) -> Found {
-        let mut named = self.marks().filter_map(|mark| hits.get(&mark)).flatten();
+    fn judge(&self, known: &Known<'_>, persons: &BTreeMap<String, Person>, complete: bool) -> Found {
+        let mut named = self.marks().filter_map(|mark| known.listed.get(&mark)).flatten();
         if named.any(|name| !persons.contains_key(name)) {
             return Found::Unknown;
         }
-        let with = |mark: &str| hits.get(mark).into_iter().flatten().filter_map(|name| persons.get(name));
-        let key = &sync.account.key;
-        let stamped: Vec<&Person> = with(&self.stamp)
-            .filter(|p| stamp::stamp_for(p, key, &self.contact.id).is_some_and(|s| !s.released))
-            .collect();
-        // One that was let go comes back to the same person.
-        let released: Vec<&Person> =
-            with(&self.released).filter(|p| stamp::stamp_for(p, key, &self.contact.id).is_some()).collect();
-        if let ([], [one]) = (stamped.as_slice(), released.as_slice()) {
-            return Found::Stamped(Box::new((*one).clone()));
+        if let Some(found) = self.by_stamp(known, persons) {
+            return found;
         }
-        match stamped.as_slice() {
-            [] => {}
-            [one] => return Found::Stamped(Box::new((*one).clone())),
-            many => return Found::Twins(many.iter().map(|p| (*p).clone()).collect()),
-        }
-        let candidates: BTreeMap<&str, Candidate<'_>> = persons
-            .iter()
-            .map(|(name, person)| {
-                let taken = stamp::stamps_of(person)
-                    .iter()
-                    .any(|s| s.account == *key && s.contact != self.contact.id && !s.released);
-                (name.as_str(), Candidate { person, taken })
-            })
-            .collect();
-        let ladder: Vec<Hit<'_>> = self
-            .identifiers
-            .iter()
-            .filter_map(|identifier| {
-                let mark = identifier.to_string();
-                let persons: Vec<_> =
-                    hits.get(&mark)?.iter().filter_map(|name| candidates.get(name.as_str())).collect();
-                // This contact has it too, whether or not the census has heard of it yet.
-                let crm_contacts = counts.get(&mark).copied().unwrap_or(0).max(1);
-                (!persons.is_empty()).then(|| Hit { identifier: identifier.clone(), crm_contacts, persons })
-            })
-            .collect();
+        let ladder = known.hits(self.contact, &self.identifiers);
         if !ladder.is_empty() && !complete {
             return Found::CountFirst;
         }
@@ -161,6 +127,21 @@ impl Wanted<'_> {
             _ => None,
         };
         Found::Ladder(verdict, adopted)
+    }
+
+    fn by_stamp(&self, known: &Known<'_>, persons: &BTreeMap<String, Person>) -> Option<Found> {
+        let with = |mark: &str| known.listed.get(mark).into_iter().flatten().filter_map(|name| persons.get(name));
+        let stamped: Vec<&Person> = with(&self.stamp)
+            .filter(|p| stamp::stamp_for(p, known.account, &self.contact.id).is_some_and(|s| !s.released))
+            .collect();
+        // One that was let go comes back to the same person.
+        let released: Vec<&Person> =
+            with(&self.released).filter(|p| stamp::stamp_for(p, known.account, &self.contact.id).is_some()).collect();
+        match (stamped.as_slice(), released.as_slice()) {
+            ([], [one]) | ([one], _) => Some(Found::Stamped(Box::new((*one).clone()))),
+            ([], _) => None,
+            (many, _) => Some(Found::Twins(many.iter().map(|p| (*p).clone()).collect())),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod kept;
 mod kills;
 mod layout;
 mod mapped;
+mod matching;
 mod merged;
 mod model;
 mod needs;

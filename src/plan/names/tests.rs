@@ -1,8 +1,9 @@
-use proptest::prelude::*;
-
 use super::{
     Called, Relation,
-    Relation::{Compatible, Contradict, Same, Unknown},
+    Relation::{
+        Alike, Company, Compatible, Contradict, Couple, Fragment, Generation, Initials, Misspelt, Nickname, Part,
+        Renamed, Same, Unknown,
+    },
     relate, relate_called,
 };
 use crate::{
@@ -50,6 +51,11 @@ fn the_same_words_in_any_order_and_spelling_are_the_same() {
         ("Anne|St-Pierre", "Anne|Saint-Pierre", Same),
         ("Luc|Ste-Marie", "Luc|Sainte-Marie", Same),
         ("Marc|MacDonald", "Marc|Mac Donald", Same),
+        ("Marc|McDonald", "Marc|MacDonald", Same),
+        ("Marc|Van der Berg", "Marc|Vanderberg", Same),
+        ("Marc|de la Fontaine", "MARC|DE LA FONTAINE", Same),
+        ("Marc|L'Heureux", "Marc|L’heureux", Same),
+        ("Zoë|Lemœur", "Zoe|Lemoeur", Same),
         ("Pat|O'Brien", "Pat|O’Brien", Same),
         ("Pat|O' Brien", "Pat|OBrien", Same),
         ("Mme Julie|Roy", "Julie|Roy", Same),
@@ -67,45 +73,156 @@ fn the_same_words_in_any_order_and_spelling_are_the_same() {
 }
 
 #[test]
-fn a_shorter_writing_of_a_name_is_compatible() {
+fn a_fuller_writing_of_a_name_with_the_same_given_name_is_compatible() {
     check(&[
-        ("J.|Tremblay", "Jean|Tremblay", Compatible),
-        ("J.|Tremblay", "Julie|Tremblay", Compatible),
-        ("J Tremblay", "Julie|Tremblay", Compatible),
-        ("Tremblay J.", "Julie|Tremblay", Compatible),
         ("Jean|T.", "Jean|Tremblay", Compatible),
-        ("Jean|Roy", "Jean-François|Roy", Compatible),
-        ("Marie|Roy", "Marie-Claude|Roy", Compatible),
-        ("J.-F.|Roy", "Jean-François|Roy", Compatible),
-        ("JF|Roy", "Jean-François|Roy", Compatible),
-        ("Jean M.|Roy", "Jean Michel|Roy", Compatible),
-        ("Jean M.|Roy", "Jean|Roy", Compatible),
+        ("Jean", "Jean|Tremblay", Compatible),
+        ("Marie Claude", "Marie-Claude|Roy", Compatible),
+        ("Robert M.|Roy", "Robert|Roy", Compatible),
+        ("Robert James|Smith", "Robert J.|Smith", Compatible),
+        ("Robert James|Smith", "Robert|Smith", Compatible),
+        ("M. Jean|Tremblay", "Jean|Tremblay", Same),
+        ("Mme Julie Tremblay", "Julie|Tremblay-Gagnon", Compatible),
         ("Julie|Tremblay", "Julie|Tremblay-Gagnon", Compatible),
         ("Julie|Gagnon", "Julie|Tremblay-Gagnon", Compatible),
+        ("Julie|Gagnon", "Julie|Tremblay (Gagnon)", Compatible),
         ("Julie Tremblay Gagnon", "Julie|Tremblay", Compatible),
         ("Julie Tremblay Gagnon", "Julie Tremblay", Compatible),
-        ("Jean-François|Tremblay", "Jean|Tremblay-Gagnon", Compatible),
-        ("Jean", "Jean|Tremblay", Compatible),
-        ("Marie-Claude", "Marie|", Compatible),
-        ("Marie Claude", "Marie-Claude|Roy", Compatible),
-        ("Tremblay Jean", "Jean-François|Tremblay", Compatible),
-        ("Robert (Bob)|Roy", "Robert|Roy", Compatible),
+        ("Julie Tremblay|Gagnon", "Julie|Tremblay", Compatible),
+        ("Tremblay|Julie", "Julie Anne|Tremblay", Compatible),
         ("Jean|Roy notaire", "Jean|Roy", Compatible),
-        ("J.|de la Fontaine", "Jean de la Fontaine", Compatible),
+        ("Jean Roy|notaire", "Jean|Roy", Compatible),
+        ("Jean Roy Desjardins", "Jean|Roy|Desjardins", Compatible),
+        ("Jean Roy|Desjardins", "Jean|Roy", Compatible),
+        ("Jean (Desjardins)|Roy", "Jean|Roy", Compatible),
+        ("Marc|de la Fontaine", "Marc|Fontaine", Compatible),
+        ("Mac|Roy", "Mac|Roy-Gagnon", Compatible),
     ]);
 }
 
 #[test]
-fn a_company_typed_as_the_name_is_compatible() {
+fn a_slip_of_the_pen_in_the_family_name_is_compatible_in_the_given_name_it_is_doubtful() {
     check(&[
-        ("Jean|Roy|Toitures Roy inc.", "Toitures Roy", Compatible),
-        ("Jean|Roy|Toitures Roy", "Toitures|Roy Inc", Compatible),
+        ("Jean|Trembley", "Jean|Tremblay", Compatible),
+        ("Jean|Gautier", "Jean|Gauthier", Compatible),
+        ("Trembley Jean", "Tremblay|Jean", Misspelt),
+        ("Jonh|Smith", "John|Smith", Misspelt),
+        ("Fredric|Roy", "Frédéric|Roy", Misspelt),
+        ("Fredric|Trembley", "Frédéric|Tremblay", Misspelt),
+        ("Isabele", "Isabelle|Roy", Misspelt),
+        ("Sylvai|Roy", "Sylvain|Roy", Alike),
+        ("Léo|Roy", "Léa|Roy", Alike),
+        ("Louis|Roy", "Louise|Gagnon", Contradict),
+        // Both exist: two people of one family.
+        ("Louis|Roy", "Louise|Roy", Alike),
+        ("Michel|Roy", "Michèle|Roy", Alike),
+        ("René|Roy", "Renée|Roy", Alike),
+        ("Marie|Roy", "Mario|Roy", Alike),
+        ("Lise|Roy", "Line|Roy", Alike),
+        ("Martin|Roy", "Martine|Roy", Alike),
+        ("Émile|Roy", "Émilie|Roy", Alike),
+    ]);
+}
+
+#[test]
+fn a_short_form_may_be_the_person() {
+    check(&[
+        ("Robert|Smith", "Bob|Smith", Nickname),
+        ("Rob|Smith", "Bob|Smith", Nickname),
+        ("Smith|Bob", "Robert|Smith", Nickname),
+        // Here it is written that he is called so.
+        ("Robert (Bob)|Roy", "Robert|Roy", Compatible),
+        ("Robert (Bob)|Roy", "Bob|Roy", Compatible),
+        ("Bob", "Robert|Smith", Nickname),
+        ("Frédéric|Gagnon", "Fred|Gagnon", Nickname),
+        ("Steph|Gagnon", "Stéphanie|Gagnon-Roy", Nickname),
+        ("Cathy|Roy", "Catherine|Roy", Nickname),
+        ("Alex|Roy", "Alexandre|Roy", Nickname),
+        ("Alex|Roy", "Alexandra|Roy", Nickname),
+        ("Jeff|Roy", "Jean-François|Roy", Nickname),
+        ("Marie-Ève|Roy", "Mariève|Roy", Nickname),
+        ("Marc|Roy", "Mark|Roy", Nickname),
+        ("Bob|Trembley", "Robert|Tremblay", Nickname),
+        ("Alexandre|Roy", "Alexandra|Roy", Alike),
+        ("Stéphane|Roy", "Stéphanie|Roy", Alike),
+        ("Guy|Roy", "Guillaume|Roy", Contradict),
+        ("Robert|Roy", "Bill|Roy", Contradict),
+        // Two doubts at once are one too many.
+        ("Liz|Roy", "Elizabeth|Gagnon", Contradict),
+    ]);
+}
+
+#[test]
+fn initials_and_halves_of_a_given_name_may_be_a_relatives() {
+    check(&[
+        ("J.|Tremblay", "Jean|Tremblay", Initials),
+        ("J.|Tremblay", "Julie|Tremblay", Initials),
+        ("J Tremblay", "Julie|Tremblay", Initials),
+        ("Tremblay J.", "Julie|Tremblay", Initials),
+        ("J.-F.|Roy", "Jean-François|Roy", Initials),
+        ("JF|Roy", "Jean-François|Roy", Initials),
+        ("MC|Roy", "Marie-Claude|Roy", Initials),
+        ("MC|Roy", "Marie-Christine|Roy", Initials),
+        ("PL|Roy", "Pierre-Luc|Roy", Initials),
+        ("Jean-F.|Roy", "Jean-François|Roy", Initials),
+        ("J.|de la Fontaine", "Jean de la Fontaine", Initials),
+        ("M. Tremblay", "Marc|Tremblay", Initials),
+        ("Jean|Roy", "Jean-François|Roy", Part),
+        ("Marie|Roy", "Marie-Claude|Roy", Part),
+        ("Marie-Claude", "Marie|", Part),
+        ("Jean M.|Roy", "Jean|Roy", Part),
+        ("Jean Pierre Roy", "Jean|Roy", Part),
+        ("Tremblay Jean", "Jean-François|Tremblay", Part),
+        ("Jean-François|Tremblay", "Jean|Tremblay-Gagnon", Part),
+        ("Pierre|Roy", "Jean-Pierre|Roy", Part),
+        ("Claude|Roy", "Marie Claude Roy", Part),
+        ("Michel|Roy", "J. Michel|Roy", Part),
+    ]);
+}
+
+#[test]
+fn another_family_name_with_the_very_same_given_name_may_be_a_marriage() {
+    check(&[
+        ("Marie|Tremblay", "Marie|Gagnon", Renamed),
+        ("Marie-Claude|Tremblay", "Marie Claude|Gagnon", Renamed),
+        ("Jean Roy", "Jean Gagnon", Renamed),
+        ("Jean|Roy", "Jean|Plombier", Renamed),
+        ("Jean|Roy|Desjardins", "Jean|Desjardins", Renamed),
+        // Written family name first: husband and wife.
+        ("Labelle|Alexandra", "Labelle|Frédéric", Contradict),
+        ("Labelle Alexandra", "Labelle, Frédéric", Contradict),
+        ("Martin-Labelle|Valérie", "Martin-Labelle|Luc", Contradict),
+        ("Labelle|Alexandra", "Labelle|Ludger", Contradict),
+        ("Marie|Martin", "Marie|Tremblay", Renamed),
+        // Marie and Marie-Claude, J. and Jean, Bob and Robert: too little is left.
+        ("Marie|Tremblay", "Marie-Claude|Gagnon", Contradict),
+        ("J.|Roy", "J.|Gagnon", Contradict),
+        ("J.|Roy", "Jean|Gagnon", Contradict),
+        ("Bob|Roy", "Robert|Gagnon", Contradict),
+    ]);
+}
+
+#[test]
+fn a_company_typed_as_the_name_is_the_company_or_somebody_of_it() {
+    check(&[
         ("||Toitures Roy", "Toitures Roy", Compatible),
         ("||Roy et Fils", "Roy & Fils ltée", Compatible),
         ("||Toitures Roy", "||Toitures Roy", Compatible),
         ("||(Example) MacLaren's Pub", "MacLarens Pub", Compatible),
+        ("Jean|Roy|Toitures Roy inc.", "Toitures Roy", Company),
+        ("Jean|Roy|Toitures Roy", "Toitures|Roy Inc", Company),
         ("||Toitures Roy", "Jean|Roy|Toitures Roy", Unknown),
         ("||Toitures Roy", "||Toitures Gagnon", Unknown),
+        // A company's name beside a person's contradicts nothing, two companies' names contradict as two persons' do.
+        ("Jean|Gagnon", "Toitures Roy", Company),
+        ("Jean|Gagnon", "Garage Michel Roy", Company),
+        ("Jean|Gagnon", "Boréal inc.", Company),
+        ("Toitures Roy", "", Unknown),
+        // A company behind a name makes no company of it.
+        ("Luc|Gagnon", "Jean|Gagnon (Garage Roy)", Contradict),
+        ("Luc|Gagnon", "Gagnon|Jean (Garage Roy)", Contradict),
+        ("Luc|Gagnon", "Jean Gagnon inc.", Contradict),
+        ("Garage Gagnon", "Toitures Roy", Contradict),
         ("Jean|Roy|Desjardins", "Luc|Gagnon|Desjardins", Contradict),
     ]);
 }
@@ -118,17 +235,31 @@ fn too_little_of_a_name_says_nothing() {
         ("jean@example.com", "Jean|Roy", Unknown),
         ("+1 514 555-0123", "Jean|Roy", Unknown),
         ("😀", "Jean|Roy", Unknown),
-        ("Mme|Tremblay", "Julie|Tremblay", Unknown),
-        ("|Tremblay", "Julie|Tremblay", Unknown),
-        ("Tremblay", "Julie|Tremblay", Unknown),
-        ("Tremblay-Gagnon", "Julie|Tremblay-Gagnon", Unknown),
+        ("Mme|Tremblay", "Julie|Tremblay", Fragment),
+        ("Madame|Tremblay", "Julie|Tremblay", Fragment),
+        ("M. Tremblay", "Jean|Tremblay", Fragment),
+        ("|Tremblay", "Julie|Tremblay", Fragment),
+        ("|Tremblay", "Julie Tremblay", Fragment),
+        ("Tremblay", "Julie|Tremblay", Fragment),
+        ("Tremblay", "Julie Tremblay", Fragment),
+        ("Tremblay-Gagnon", "Julie|Tremblay-Gagnon", Fragment),
+        ("Jean|", "|Tremblay", Fragment),
         ("J.|T.", "Jean|Tremblay", Unknown),
         ("J.|T.", "J.|T.", Unknown),
-        ("Pierre|Roy", "Jean-Pierre|Roy", Unknown),
-        ("Claude|Roy", "Marie Claude Roy", Unknown),
-        ("Michel|Roy", "J. Michel|Roy", Unknown),
-        ("Jean|Roy", "Jean|Roy Jr", Unknown),
-        ("Jean|Roy", "Jean et Marie|Roy", Unknown),
+    ]);
+}
+
+#[test]
+fn a_generation_or_a_couple_on_one_side_only_is_somebody_else_as_likely() {
+    check(&[
+        ("Jean|Roy", "Jean|Roy Jr", Generation),
+        ("Bob|Roy", "Robert|Roy III", Generation),
+        ("Jean|Roy", "Jean et Marie|Roy", Couple),
+        ("Marie|Roy", "Jean & Marie|Roy", Couple),
+        ("Jean et Marie|Roy", "Jean & Marie Roy", Same),
+        ("Jean|Roy Jr", "Jean|Roy Sr", Contradict),
+        ("Jean|Roy fils", "Jean|Roy père", Contradict),
+        ("Luc|Roy", "Jean & Marie|Roy", Contradict),
     ]);
 }
 
@@ -138,21 +269,15 @@ fn relatives_and_strangers_contradict() {
         ("Jean|Tremblay", "Marc|Tremblay", Contradict),
         ("Jean|Tremblay", "Julie|Tremblay", Contradict),
         ("J.|Tremblay", "Marc|Tremblay", Contradict),
-        ("M. Tremblay", "Jean|Tremblay", Contradict),
         ("Marie-Claude|Roy", "Marie-Ève|Roy", Contradict),
         ("Marie Claude Roy", "Marie-Ève|Roy", Contradict),
         ("Marie Claude Roy", "Marie Ève Roy", Contradict),
         ("Jean-Pierre|Roy", "Jean-Marc|Roy", Contradict),
+        ("Robert James|Smith", "Robert Paul|Smith", Contradict),
         ("Marc J.|Tremblay", "Jean|Tremblay", Contradict),
-        ("J.|Roy", "J.|Gagnon", Contradict),
-        ("Julie|Tremblay", "Julie|Gagnon", Contradict),
-        ("Jean|Roy Jr", "Jean|Roy Sr", Contradict),
-        ("Jean|Roy fils", "Jean|Roy père", Contradict),
-        ("Robert|Smith", "Bob|Smith", Contradict),
         ("Jean", "Marc", Contradict),
-        ("Jean|", "|Tremblay", Contradict),
+        ("|Tremblay", "Jean|Gagnon", Contradict),
         ("Jean Tremblay", "Luc|Gagnon", Contradict),
-        ("Jean Roy", "Jean Gagnon", Contradict),
         ("Martin|Jean", "Jean|Gagnon", Contradict),
         ("王|伟", "李|伟", Contradict),
     ]);
@@ -171,7 +296,7 @@ fn a_suffix_that_google_set_apart_still_tells_father_from_son() {
     let mut son = person("Jean|Roy");
     son.names[0].rest.insert("honorificSuffix".into(), "Jr.".into());
     assert_eq!(relate(&contact("Jean|Roy Sr"), &son), Contradict);
-    assert_eq!(relate(&contact("Jean|Roy"), &son), Unknown);
+    assert_eq!(relate(&contact("Jean|Roy"), &son), Generation);
 }
 
 #[test]
@@ -183,21 +308,4 @@ fn a_name_of_the_persons_own_profile_does_not_count() {
     assert_eq!(relate(&contact("Jean|Roy"), &nameless), Unknown);
 }
 
-#[test]
-fn names_of_other_parts_and_the_same_letters_relate_alike_both_ways() {
-    for ((a, b), (c, d)) in [(("a-a ", ""), ("", "aa ")), (("Mac Donald John", ""), ("John", "MacDonald"))] {
-        let (x, y) = (Called::read(a, b), Called::read(c, d));
-        assert_eq!(relate_called(&x, &y), relate_called(&y, &x), "{a}|{b} and {c}|{d}");
-    }
-}
-
-proptest! {
-    #[test]
-    fn relating_is_symmetric_and_a_name_never_contradicts_itself(
-        a in "([A-Ca-c]{1,3}[ -]){0,3}", b in "([A-Ca-c]{1,3}[ -]){0,3}", c in "([a-c]{1,2} ){0,2}", d in "([a-c]{1,2} ){0,2}"
-    ) {
-        let (x, y) = (Called::read(&a, &c), Called::read(&b, &d));
-        prop_assert_eq!(relate_called(&x, &y), relate_called(&y, &x));
-        prop_assert_ne!(relate_called(&x, &x), Contradict);
-    }
-}
+mod properties;

@@ -8,6 +8,12 @@ use crate::{
     google::person::{Item, NameValue, Person},
 };
 
+use super::{
+    marks::{generation, is_and, is_business, is_legal_form, is_title, spelled_out, without_sample_mark},
+    nicknames,
+    parts::is_initial,
+};
+
 /// The words of one side's name, accents folded, lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Called {
@@ -15,12 +21,14 @@ pub struct Called {
     pub given: Vec<String>,
     /// Family names.
     pub family: Vec<String>,
-    /// Whether `family` is only the last word of a name that came in one part.
-    pub guessed: bool,
+    /// Other places in [`Called::words`] where the family name may start, should the record be wrong or not say.
+    pub starts: Vec<usize>,
     /// `jr`, `sr`, `ii`, `iii`: father and son differ in nothing else.
     pub generation: Option<&'static str>,
     /// Whether the name is that of a couple ("Jean et Marie Tremblay").
     pub couple: bool,
+    /// Whether it is a company's, by its words ("Toitures Roy", "Boréal inc.").
+    pub business: bool,
     /// The whole name as typed, for comparing with a company.
     pub typed: Vec<String>,
     /// Companies.
@@ -48,15 +56,19 @@ impl Called {
     /// Reads a given and a family part; either may hold everything or nothing.
     pub fn read(given: &str, family: &str) -> Self {
         let (given, family) = (tokens(given), tokens(family));
-        let mut called = Self { typed: company_words([&given[..], &family[..]].concat().concat()), ..Self::default() };
+        let typed = [&given[..], &family[..]].concat().concat();
+        let mut called = Self { business: is_business(&typed), typed: company_words(typed), ..Self::default() };
         let (given, family) = called.take_marks(given, family);
         // One part holds everything: the last word is the family name more often than not.
         let (given, family) = match (given.as_slice(), family.as_slice()) {
             ([first @ .., last], []) | ([], [first @ .., last]) if !first.is_empty() => {
-                called.guessed = true;
+                called.starts = starts(&[first, std::slice::from_ref(last)].concat());
                 (first.to_vec(), vec![last.clone()])
             }
-            _ => (given, family),
+            _ => {
+                called.starts = starts(&given);
+                (given, family)
+            }
         };
         called.given = given.concat();
         called.family = family.concat();
@@ -64,7 +76,7 @@ impl Called {
     }
 
     /// Takes off titles, generation and "et", unless nothing would be left.
-    fn take_marks(&mut self, given: Tokens, family: Tokens) -> (Tokens, Tokens) {
+    fn take_marks(&mut self, mut given: Tokens, mut family: Tokens) -> (Tokens, Tokens) {
         let is_mark =
             |t: &Vec<String>| matches!(t.as_slice(), [w] if is_title(w) || is_and(w) || generation(w).is_some());
         if given.iter().chain(&family).all(is_mark) {
@@ -73,6 +85,13 @@ impl Called {
         for word in given.iter().chain(&family).filter(|t| is_mark(t)).flatten() {
             self.couple |= is_and(word);
             self.generation = self.generation.or(generation(word));
+        }
+        // "M. Jean Tremblay": before a given name it is Monsieur. "M. Tremblay" may be Marc's.
+        let all = given.len() + family.len();
+        for part in [&mut given, &mut family] {
+            if all >= 3 && part.len() >= 2 && part[0] == ["m"] && part[1].concat().len() > 1 {
+                part.remove(0);
+            }
         }
         let rest = |tokens: Tokens| tokens.into_iter().filter(|t| !is_mark(t)).collect();
         (rest(given), rest(family))
@@ -121,46 +140,24 @@ fn token(text: &str) -> Vec<String> {
     name_words(text).into_iter().flat_map(spelled_out).collect()
 }
 
-/// "St-Pierre" is also written "Saint-Pierre", "JF" is Jean-François.
-fn spelled_out(word: String) -> Vec<String> {
-    match word.as_str() {
-        "st" => vec!["saint".into()],
-        "ste" => vec!["sainte".into()],
-        "jr" => vec![word],
-        _ => match word.as_bytes() {
-            [b'j', second] if second.is_ascii_lowercase() && !b"aeiouy".contains(second) => {
-                word.chars().map(String::from).collect()
-            }
-            _ => vec![word],
-        },
+/// Before any token but the first, unless it is a given name or an initial: "Jean Pierre Roy" is not Jean, "Julie Tremblay Gagnon" may
+/// well be Julie Tremblay. The end counts: it may all be given names.
+fn starts(tokens: &[Vec<String>]) -> Vec<usize> {
+    // A text of hundreds of words is no name, and every pair of places would be tried.
+    if tokens.len() > 8 {
+        return Vec::new();
     }
-}
-
-/// "(Example) Ted Mosby", "[Sample] …", "(Sample Contact) …": how CRMs mark the records they are delivered with.
-fn without_sample_mark(text: &str) -> &str {
-    let text = text.trim();
-    let Some((mark, rest)) = text.strip_prefix(['(', '[']).and_then(|t| t.split_once([')', ']'])) else { return text };
-    let mark = mark.to_lowercase();
-    if ["example", "exemple", "sample"].iter().any(|m| mark.starts_with(m)) { rest } else { text }
-}
-
-/// A lone "M." is not here: it may be Monsieur, but also Marc or Marie.
-fn is_title(word: &str) -> bool {
-    matches!(word, "mme" | "mlle" | "mr" | "mrs" | "ms" | "dr" | "dre" | "me")
-}
-
-fn is_and(word: &str) -> bool {
-    matches!(word, "et" | "and")
-}
-
-fn generation(word: &str) -> Option<&'static str> {
-    match word {
-        "jr" | "junior" | "fils" => Some("jr"),
-        "sr" | "senior" | "pere" => Some("sr"),
-        "ii" => Some("ii"),
-        "iii" => Some("iii"),
-        _ => None,
+    let mut at = 0;
+    let mut found = Vec::new();
+    for token in tokens {
+        let is_given = |word: &String| is_initial(word) || nicknames::is_given_name(word);
+        if at > 0 && !token.first().is_some_and(is_given) {
+            found.push(at);
+        }
+        at += token.len();
     }
+    found.push(at);
+    found
 }
 
 fn companies<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Vec<String>> {
@@ -169,8 +166,7 @@ fn companies<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Vec<String>> {
 
 /// Words without the legal form, which people leave out.
 fn company_words(words: Vec<String>) -> Vec<String> {
-    let is_form = |w: &String| matches!(w.as_str(), "inc" | "ltee" | "ltd" | "llc" | "enr" | "senc" | "corp");
-    words.into_iter().filter(|w| !is_form(w)).collect()
+    words.into_iter().filter(|word| !is_legal_form(word)).collect()
 }
 
 fn given_text(name: &Item<NameValue>) -> String {

@@ -26,8 +26,24 @@ pub(super) fn acquaintance(known: &Known<'_>, supply: &mut Supply) -> Value {
         0 => email.to_uppercase(),
         _ => email.to_owned(),
     });
+    // A number and an initial may be anybody's of the family.
+    if email.is_none() && given.ends_with('.') {
+        given = part("firstName").to_owned();
+    }
     let phone = known.phone.filter(|_| by_phone).map(|phone| dirt::written(phone, supply.rng.random_range(0..5)));
-    person(supply, (given, family), email, phone)
+    let mut person = person(supply, (given, family), email, phone);
+    if let (Some(born), Some(birthdays)) = (birthday(known), person.get_mut("birthdays")) {
+        *birthdays = json!([{"date": born}]);
+    }
+    person
+}
+
+/// One person has one birthday.
+fn birthday(known: &Known<'_>) -> Option<Value> {
+    let day = text(known.draft, "dateOfBirth")?.get(..10)?;
+    let parts: Vec<u32> = day.split('-').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [year, month, day] = parts[..] else { return None };
+    Some(json!({"year": year, "month": month, "day": day}))
 }
 
 /// Someone whom the CRM does not know.
