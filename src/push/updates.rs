@@ -4,19 +4,24 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    claim::{Account, Halt, note},
+    claim::{Account, Halt, listing, note},
     google::{
         call::{Call, MAX_BATCH},
         failure::{Class, Failure},
         person::{Field, Person},
     },
-    plan::change::by_mask,
+    plan::{
+        change::by_mask,
+        stamp::{stamp_for, stamp_mark},
+    },
+    store::listing::Listing,
 };
 
 use super::{Context, Deed, Task, label, task::LABEL_LOOKED_FOR};
 
 /// Changes contacts: batches of one mask where there are enough, singles for the rest.
 pub async fn update(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task>) -> Result<(), Halt> {
+    announce(account, context, &tasks).await?;
     let (groups, mut singles) = by_mask(tasks, |task| match &task.deed {
         Deed::Update { change, .. } if !task.alone() => Some(change),
         _ => None,
@@ -36,6 +41,25 @@ pub async fn update(account: &mut Account, context: &mut Context<'_>, tasks: Vec
         single(account, context, &task).await?;
     }
     Ok(())
+}
+
+/// Whoever gets our stamp for the first time is found by it from before the call on: should the answer be lost, or this
+/// process, and the contact leave before it is looked at again, it is still known where to let go. Who looks there reads
+/// the person, so a write that was not done misleads nobody.
+async fn announce(account: &Account, context: &Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
+    let (key, region) = (&context.sync.account.key, listing::region(account));
+    let marks = |task: &Task| {
+        let Deed::Update { before, .. } = &task.deed else { return None };
+        let is_new = stamp_for(before, key, &task.contact).is_none_or(|stamp| stamp.released);
+        let marks = listing::marks(before, &region).into_iter().chain([stamp_mark(key, &task.contact)]);
+        is_new.then(|| (before.resource_name.clone(), Some(marks.collect())))
+    };
+    let announced: Vec<_> = tasks.iter().filter_map(marks).collect();
+    if announced.is_empty() {
+        return Ok(());
+    }
+    let known = Listing::new(account.tools.pool.clone(), account.subject());
+    Ok(known.note(&account.lease.token, &announced).await?)
 }
 
 async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -> Result<(), Halt> {

@@ -114,6 +114,12 @@ impl Listing {
         Ok(self.pool.get().await?.hexists(self.keys.listing(), person).await?)
     }
 
+    /// The rest of every mark that begins so.
+    pub async fn known_by(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let marks: Vec<String> = self.pool.get().await?.hkeys(self.keys.listing_index()).await?;
+        Ok(marks.iter().filter_map(|mark| mark.strip_prefix(prefix)).map(str::to_owned).collect())
+    }
+
     /// Every stamp that more than one person carries: `(stamp, persons)`.
     pub async fn twins(&self) -> Result<Vec<(String, Vec<String>)>, StoreError> {
         let held: HashMap<String, String> = self.pool.get().await?.hgetall(self.keys.listing_index()).await?;

@@ -88,8 +88,8 @@ pub async fn work_off(
     let items = work.load(account, due).await?;
     let items = work.set_aside_refused(items).await?;
     let (mut ready, uncertain) = work.split_uncertain(items).await?;
-    let states = work.gather(account, &ready).await?;
-    let unclear = recall_leaving(account, sync, &mut ready, &states).await?;
+    let states = Box::pin(work.gather(account, &ready)).await?;
+    let unclear = Box::pin(recall_leaving(account, sync, &mut ready, &states)).await?;
     if !unclear.is_empty() {
         account.listed = None;
         settle::freshen(account).await?;
@@ -113,11 +113,11 @@ pub async fn work_off(
     }
     let staying = linked.iter().chain(&unlinked).map(|(_, contact)| contact.as_ref());
     work.prepare_labels(account, staying).await?;
-    tasks.extend(work.retire(account, leaving).await?);
-    tasks.extend(work.merge_linked(account, linked).await?);
-    tasks.extend(work.match_unlinked(account, unlinked).await?);
-    work.resolve(account, uncertain).await?;
-    push(account, &mut work.context, tasks).await
+    tasks.extend(Box::pin(work.retire(account, leaving)).await?);
+    tasks.extend(Box::pin(work.merge_linked(account, linked)).await?);
+    tasks.extend(Box::pin(work.match_unlinked(account, unlinked)).await?);
+    Box::pin(work.resolve(account, uncertain)).await?;
+    Box::pin(push(account, &mut work.context, tasks)).await
 }
 
 enum Sorted {

@@ -54,7 +54,7 @@ impl Work<'_> {
                 None => self.context.settle(&[settle::unread(&self.context, &item)]).await?,
             }
         }
-        tasks.extend(self.vanished(account, vanished).await?);
+        tasks.extend(Box::pin(self.vanished(account, vanished)).await?);
         tasks.extend(self.match_unlinked(account, trashed).await?);
         Ok(tasks)
     }
@@ -102,7 +102,7 @@ impl Work<'_> {
             }
         }
         settle::deleted_in_google(account, &mut self.context, &deleted).await?;
-        tasks.extend(self.match_unlinked(account, restored).await?);
+        tasks.extend(Box::pin(self.match_unlinked(account, restored)).await?);
         Ok(tasks)
     }
 

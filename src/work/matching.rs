@@ -166,7 +166,7 @@ pub async fn read(account: &mut Account, names: &[String]) -> Result<BTreeMap<St
     }
     // Google has been seen to answer 500 for a person that is not there: the listing tells. One that it still has is neither
     // there nor gone: left out, and looked at again later.
-    settle::freshen(account).await?;
+    Box::pin(settle::freshen(account)).await?;
     let listing = Listing::new(account.tools.pool.clone(), account.subject());
     for name in unclear {
         if !listing.contains(&name).await? {

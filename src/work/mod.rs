@@ -9,6 +9,7 @@ mod bell;
 mod gather;
 mod linked;
 mod matching;
+mod orphans;
 mod recall;
 mod retire;
 mod scheduler;

@@ -18,15 +18,15 @@ use crate::{
 
 use super::{batch::Item, gather::State, matching::read, settle};
 
-/// Gives contacts without a link that leave the link that their stamp in Google stands for. Answers those of which the
-/// listing knows the stamp, on somebody who is not to be read: what they have cannot be told now.
+/// Gives contacts without a link that leave the link that their stamp in Google stands for. Answers those whose stamp the
+/// listing knows and no reading shows: what they have cannot be told now.
 pub(super) async fn recall_leaving(
     account: &mut Account,
     sync: &SyncSpec,
     items: &mut [Item],
     states: &[State],
 ) -> Result<BTreeSet<String>, Halt> {
-    let leaving = items.iter_mut().zip(states).filter(|(item, state)| item.link.is_none() && leaves(sync, state));
+    let leaving = items.iter_mut().zip(states).filter(|(item, state)| is_unknown(item) && leaves(sync, state));
     let leaving: Vec<&mut Item> = leaving.map(|(item, _)| item).collect();
     if leaving.is_empty() {
         return Ok(BTreeSet::new());
@@ -58,16 +58,22 @@ pub(super) async fn recall(
     let labels = labels(account, sync).await?;
     for item in &mut leaving {
         let Some(names) = hits.get(&mark(item)) else { continue };
-        if !names.iter().any(|name| matches!(persons.get(name), Some(Some(_)))) {
-            unclear.insert(item.contact.clone());
-        }
         let found = names.iter().filter_map(|name| persons.get(name)?.as_ref()).find_map(|person| {
             let stamp = stamp_for(person, &sync.account.key, &item.contact).filter(|s| !s.released)?;
             Some(link_of(person, stamp, &labels))
         });
+        // Not to be read, or read as it was before it got the stamp.
+        if found.is_none() {
+            unclear.insert(item.contact.clone());
+        }
         item.link = found.or(item.link.take());
     }
     Ok(unclear)
+}
+
+/// A contact that was known to be gone may have left its stamp behind.
+fn is_unknown(item: &Item) -> bool {
+    item.link.as_ref().is_none_or(|link| link.state == LinkState::DeletedInCrm)
 }
 
 fn leaves(sync: &SyncSpec, state: &State) -> bool {

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-use super::{batch, twins};
+use super::{batch, orphans, twins};
 
 /// How a slice ended.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ pub async fn work(tools: &Arc<Tools>, google: &Arc<GoogleAccount>) -> Result<Sli
         return Ok(Slice::Done(next_due(tools, google).await?));
     }
     let Some(mut account) = Account::claim(tools, google).await? else { return Ok(Slice::NotOurs) };
-    let worked = helping(&mut account).await;
+    // Boxed, as the stages below are: a whole slice in one future is more than a worker's stack without optimisation.
+    let worked = Box::pin(helping(&mut account)).await;
     let ended = match worked {
         Ok(()) => {
             // Looked at after the work: whatever came meanwhile must not wait for the sweep.
@@ -87,7 +88,7 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
                 Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token, epoch).await?
             }
         };
-        batch::work_off(account, &sync, &mut ledger, &current, due).await?;
+        Box::pin(batch::work_off(account, &sync, &mut ledger, &current, due)).await?;
         ledgers.insert(key, ledger);
     }
     Ok(())
@@ -100,6 +101,7 @@ async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), H
     let mut folded = 0;
     for sync in syncs {
         folded += twins::fold(account, sync).await?;
+        orphans::mark_orphans(account, sync).await?;
     }
     let key = GoogleKeys::new(account.subject()).state();
     let mut connection = account.tools.pool.get().await.map_err(StoreError::from)?;

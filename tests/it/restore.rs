@@ -226,8 +226,8 @@ async fn contacts_of_one_id_in_two_crm_accounts_are_told_apart() {
 async fn what_waits_and_what_failed_is_shown_with_its_reason() {
     let world = World::new().await;
     let service = world.start().await;
-    // Google refuses the country.
-    let refused = world.crm_create(json!({"firstName": "Zoé", "city": "Laval", "country": "ZZ"})).await;
+    world.google_knows_no("CA").await;
+    let refused = world.crm_create(json!({"firstName": "Zoé", "city": "Laval", "country": "CA"})).await;
     service.quiet(&world).await;
     let view = shown(&world, &refused).await;
     assert_eq!((&view["syncs"][0]["state"], &view["syncs"][0]["link"]), (&json!("failed"), &json!("none")));

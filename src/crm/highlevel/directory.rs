@@ -166,7 +166,7 @@ fn is_due(since: Option<Duration>, lacking: bool) -> bool {
 }
 
 fn is_called(field: &CustomField, name: &str) -> bool {
-    field.id == name || field.key == name || text_key(&field.name) == text_key(name)
+    [&field.id, &field.key, &field.name].into_iter().any(|called| text_key(called) == text_key(name))
 }
 
 impl Directory {
@@ -174,7 +174,8 @@ impl Directory {
         let read = std::mem::take(&mut contact.custom);
         let fields = self.fields.known.as_deref().unwrap_or_default();
         for name in &wants.custom {
-            let called = |id: &str| id == name || fields.iter().any(|f| f.id == id && is_called(f, name));
+            let called =
+                |id: &str| text_key(id) == text_key(name) || fields.iter().any(|f| f.id == id && is_called(f, name));
             if let Some((_, value)) = read.iter().find(|(id, _)| called(id)) {
                 contact.custom.push((name.clone(), value.clone()));
             }

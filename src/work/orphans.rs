@@ -1,0 +1,36 @@
+//! Stamps that outlived their contact: it was let go of when nobody could tell where its person was (merged by its owner, renamed,
+//! not listed yet), and now the listing shows it. The contact is looked at once more, and its person let go of.
+
+use crate::{
+    claim::{Account, Halt},
+    plan::{
+        link::{Link, LinkState},
+        stamp::stamp_mark,
+    },
+    queue::dispatch::{Marking, mark},
+    store::{current::SyncSpec, keys::CrmKeys, ledger::LedgerView, listing::Listing},
+};
+
+/// Contacts asked for at a time.
+const CHUNK: usize = 1_000;
+
+/// Marks the contacts of which the CRM was known to be rid and whose stamp is still in Google.
+pub async fn mark_orphans(account: &Account, sync: &SyncSpec) -> Result<(), Halt> {
+    let pool = &account.tools.pool;
+    let listing = Listing::new(pool.clone(), account.subject());
+    let view = LedgerView::new(pool.clone(), &sync.account.key, account.subject());
+    let stamped = listing.known_by(&stamp_mark(&sync.account.key, "")).await?;
+    for contacts in stamped.chunks(CHUNK) {
+        let links = view.links::<Link>(contacts).await?;
+        let gone = contacts
+            .iter()
+            .zip(links)
+            .filter(|(_, link)| link.as_ref().is_some_and(|link| link.state == LinkState::DeletedInCrm));
+        let marked: Vec<_> = gone.map(|(contact, _)| (contact.clone(), None)).collect();
+        if !marked.is_empty() {
+            let marking = Marking { sync: &sync.id, run: None, contacts: &marked, run_body: None };
+            mark(pool, &CrmKeys::new(&sync.account.key), marking).await?;
+        }
+    }
+    Ok(())
+}
