@@ -51,7 +51,10 @@ impl Work<'_> {
                 // Our own doing, the end of which was never written down: it comes as one that was never there.
                 Some(None) if link.state == LinkState::Trashing => trashed.push((Item { link: None, ..item }, contact)),
                 Some(None) => vanished.push((item, contact)),
-                None => self.context.settle(&[settle::unread(&self.context, &item)]).await?,
+                None => {
+                    settle::doubt(account, &item).await?;
+                    self.context.settle(&[settle::unread(&self.context, &item)]).await?;
+                }
             }
         }
         tasks.extend(Box::pin(self.vanished(account, vanished)).await?);

@@ -23,7 +23,7 @@ async fn create_together(world: &World, service: &Service, contacts: &[Value]) -
         ids.push(world.crm_create(contact.clone()).await);
     }
     world.delivered().await;
-    until("every contact to be marked", async || service.left().await == (0, contacts.len() as u64)).await;
+    service.due(contacts.len()).await;
     runs.set_paused(None).await.expect("goes on");
     ids
 }
@@ -228,7 +228,7 @@ async fn one_changed_contact_that_google_refuses_does_not_stop_the_others() {
         world.crm_update(id, json!({"city": "Laval", "country": country})).await;
     }
     world.delivered().await;
-    until("every contact to be marked", async || service.left().await == (0, 8)).await;
+    service.due(8).await;
     service.runs().set_paused(None).await.expect("goes on");
     service.quiet(&world).await;
     for (n, id) in ids.iter().enumerate() {

@@ -323,7 +323,7 @@ async fn a_page_of_the_crms_index_that_holds_less_takes_nobody_out() {
         world.crm_update(id, json!({"companyName": format!("Courtage {n}")})).await;
     }
     world.delivered().await;
-    crate::world::until("every contact to be marked", async || service.left().await == (0, 25)).await;
+    service.due(25).await;
     service.runs().set_paused(None).await.expect("goes on");
     service.quiet(&world).await;
     let people = world.labelled().await;

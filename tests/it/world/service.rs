@@ -11,7 +11,7 @@ use carnet::{
         keys::CrmKeys,
         ledger::LedgerView,
         pool::Pool,
-        runs::{Run, Runs},
+        runs::{Lane, Run, Runs},
     },
 };
 use redis::AsyncCommands as _;
@@ -138,6 +138,16 @@ impl Service {
     pub async fn quiet(&self, world: &World) {
         world.delivered().await;
         until("the queue to be worked off", async || self.left().await == (0, 0)).await;
+    }
+
+    /// Waits until this many contacts are due, so that whoever works on them next takes them together.
+    pub async fn due(&self, contacts: usize) {
+        let (runs, clock) = (self.runs(), &self.pool.clock);
+        until("the contacts to be due", async || {
+            let due = runs.due(Lane::Live, clock.now_ms(), contacts).await.expect("marks");
+            due.len() == contacts && self.left().await.0 == 0
+        })
+        .await;
     }
 
     /// Events not dispatched, contacts not clean.
