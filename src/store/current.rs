@@ -123,6 +123,9 @@ impl Current {
             google.insert(connection.subject.clone(), account.clone());
             by_name.insert(declared.name.clone(), account);
         }
+        // Whether another sync wants a contact that leaves is told by the same reading: what their filters ask for is in it.
+        let filters: Vec<(String, Vec<String>)> =
+            opened.sync.iter().map(|s| (s.crm.clone(), s.custom.keys().cloned().collect())).collect();
         let syncs = opened
             .sync
             .into_iter()
@@ -132,7 +135,8 @@ impl Current {
                 let account = accounts.values().find(|a| a.crm.name == crm && a.key.id == account)?.clone();
                 let google = by_name.get(&spec.google).cloned();
                 let epoch = registry.sync_epochs.get(&id).copied().unwrap_or(0);
-                let wants = spec.wants();
+                let mut wants = spec.wants();
+                wants.custom.extend(filters.iter().filter(|(crm, _)| *crm == spec.crm).flat_map(|(_, f)| f.clone()));
                 Some(Arc::new(SyncSpec { id, epoch, spec, wants, account, google }))
             })
             .collect();

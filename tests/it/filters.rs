@@ -185,6 +185,33 @@ async fn a_contact_that_changes_labels_stays_the_same_contact_with_what_the_user
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn each_sync_may_ask_for_a_custom_field_of_its_own() {
+    let mut world = World::new().await;
+    world.sync_lines = format!(
+        "every = \"off\"\nremoval = \"trash\"\ncustom = {{ cfBuys = \"oui\" }}\n[[sync]]\nname = \"sellers\"\n\
+         crm = \"centiva/{}\"\ngoogle = \"office\"\nlabel = \"Vendeurs\"\nevery = \"off\"\nremoval = \"trash\"\n\
+         custom = {{ cfSells = \"oui\" }}",
+        world.location
+    );
+    let service = world.start().await;
+    let field = |id: &str| json!({"customFields": [{"id": id, "value": "Oui"}]});
+    let id = world.crm_create(with(jean(), field("cfBuys"))).await;
+    service.quiet(&world).await;
+    let name = resource(&world.only(&id).await);
+    for (asked, label) in [("cfSells", "Vendeurs"), ("cfBuys", LABEL), ("cfSells", "Vendeurs"), ("cfBuys", LABEL)] {
+        world.crm_update(&id, field(asked)).await;
+        service.quiet(&world).await;
+        assert_eq!(
+            labels(&world.contact(&name).await).iter().filter(|l| *l != "myContacts").collect::<Vec<_>>(),
+            [label]
+        );
+        assert_eq!(world.people().await.len(), 1);
+    }
+    service.nothing_left().await;
+    service.stop().await;
+}
+
 async fn preview(world: &World) -> Value {
     world.carnet(&["sync", "preview", "phone", "--json"]).await.json()
 }

@@ -44,7 +44,7 @@ fn custom(sync: &Sync, say: &mut impl FnMut(String)) {
     }
 }
 
-/// A generic CRM tells what its map names and nothing else.
+/// A generic CRM tells what its map names and nothing else; a custom field is `custom:NAME` there.
 fn untold(sync: &Sync, map: &Map, say: &mut impl FnMut(String)) {
     let tagged = [&sync.tags, &sync.tags_all, &sync.tags_none].iter().any(|list| !list.is_empty());
     for (asks, key, field) in [
@@ -57,6 +57,13 @@ fn untold(sync: &Sync, map: &Map, say: &mut impl FnMut(String)) {
         if asks && !map.fields.contains_key(field) && !map.properties.values().any(|to| to == field) {
             say(format!("it filters by {key}, but [crm.map.fields] of its CRM does not say where \"{field}\" is"));
         }
+    }
+    let told =
+        |name: &str| map.fields.keys().chain(map.properties.values()).any(|f| same(f, &format!("custom:{name}")));
+    for name in sync.custom.keys().filter(|name| !told(name)) {
+        say(format!(
+            "it filters by the custom field \"{name}\", but [crm.map.fields] of its CRM has no \"custom:{name}\""
+        ));
     }
 }
 
@@ -107,12 +114,14 @@ mod tests {
     #[test]
     fn what_a_generic_crm_never_tells_cannot_be_asked_for() {
         let crm: Crm = toml::from_str(
-            "name = 'c'\nkind = 'generic'\n[map]\ncontact = '/id'\nproperties = { mail = 'emails' }\nfields = { tags = '/tags' }",
+            "name = 'c'\nkind = 'generic'\n[map]\ncontact = '/id'\nproperties = { mail = 'emails' }\nfields = { tags = '/tags', 'custom:type' = '/type' }",
         )
         .expect("a crm");
         assert_eq!(said("tags_none = ['a']\nhas_email = true", Some(&crm)), Vec::<String>::new());
         let all = "owners = ['u']\nhas_phone = true\ncreated_since = '2025-01-01'";
         assert_eq!(said(all, Some(&crm)).len(), 3, "{:?}", said(all, Some(&crm)));
         assert!(said(all, Some(&crm))[0].contains("filters by owners, but [crm.map.fields]"));
+        let custom = said("custom = { Type = 'x', Rang = 'y' }", Some(&crm));
+        assert!(custom.len() == 1 && custom[0].contains("has no \"custom:Rang\""), "{custom:?}");
     }
 }
