@@ -1,8 +1,11 @@
 //! Connections to Redis, whichever way it is run: one server, behind Sentinel, or a Cluster. Workers and the admin take
 //! theirs from `deadpool-redis`; the door shares one multiplexed connection (see `queue::door`).
 
+mod answering;
+
 use std::time::Duration;
 
+use deadpool::managed;
 use deadpool_redis::{Runtime, cluster, sentinel};
 use redis::{
     Cmd, Pipeline, RedisError, RedisFuture, Value,
@@ -26,7 +29,7 @@ pub struct Pool {
 #[derive(Clone)]
 enum Connections {
     /// `redis://`, `rediss://`, `unix:`.
-    Single(deadpool_redis::Pool),
+    Single(managed::Pool<answering::Manager>),
     /// `redis+sentinel://`.
     Sentinel(sentinel::Pool),
     /// `redis+cluster://`.
@@ -36,7 +39,7 @@ enum Connections {
 /// One connection out of the pool.
 pub enum Connection {
     /// To one server.
-    Single(deadpool_redis::Connection),
+    Single(managed::Object<answering::Manager>),
     /// To the primary that Sentinel named.
     Sentinel(sentinel::Connection),
     /// To all nodes.
@@ -84,7 +87,7 @@ impl Pool {
     /// A connection of its own, outside the pool, for many tasks.
     pub async fn shared(&self) -> Result<Shared, PoolError> {
         Ok(match self.get().await? {
-            Connection::Single(connection) => Shared::Single(deadpool_redis::Connection::take(connection)),
+            Connection::Single(connection) => Shared::Single(managed::Object::take(connection).redis),
             Connection::Sentinel(connection) => Shared::Single(sentinel::Connection::take(connection)),
             Connection::Cluster(connection) => Shared::Cluster(cluster::Connection::take(connection)),
         })
@@ -113,7 +116,7 @@ impl Connections {
             .set_response_timeout(Some(ANSWER_WITHIN))
             .set_connection_timeout(Some(ANSWER_WITHIN));
         let manager = deadpool_redis::Manager::new_with_config(address, config).map_err(|e| wrong(&e))?;
-        let pool = deadpool_redis::Pool::builder(manager)
+        let pool = managed::Pool::builder(answering::Manager(manager))
             .max_size(32)
             .wait_timeout(Some(Duration::from_secs(5)))
             .runtime(Runtime::Tokio1)
