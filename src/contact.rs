@@ -1,12 +1,12 @@
 //! The neutral contact: what a CRM knows about a person, in the shape every stage shares.
 //! CRM adapters produce it, `plan` maps it onto a Google person. It knows no CRM and no Google.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use jiff::Timestamp;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, char::is_combining_mark, is_nfc_quick};
 
 /// One CRM contact as read from the CRM, already cleaned (see [`clean`]).
 ///
@@ -164,12 +164,15 @@ impl Birthday {
 
 /// Trims, composes to NFC, and turns the placeholders that CRMs send for "nothing" into nothing.
 pub fn clean(text: &str) -> String {
-    let text: String = text.nfc().filter(|c| !c.is_control() || *c == '\n').collect();
+    let is_dropped = |c: char| c.is_control() && c != '\n';
+    // Nearly all texts are composed already, and this is the first thing that is done with each.
+    let text = match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes if !text.contains(is_dropped) => Cow::Borrowed(text),
+        _ => text.nfc().filter(|c| !is_dropped(*c)).collect(),
+    };
     let text = text.trim();
-    match text.to_ascii_lowercase().as_str() {
-        "null" | "undefined" | "n/a" | "-" | "." | "none" => String::new(),
-        _ => text.to_owned(),
-    }
+    let says_nothing = ["null", "undefined", "n/a", "-", ".", "none"].iter().any(|no| text.eq_ignore_ascii_case(no));
+    if says_nothing { String::new() } else { text.to_owned() }
 }
 
 /// A phone number as we write it: E.164 (with `;ext=` when there is an extension) if it is valid, else the text as given.
