@@ -22,7 +22,7 @@ use crate::{
     },
     contact::{AccountKey, Address, Birthday, Contact, email_key, phone, phone_key, text_key},
 };
-use fit::{distinct, fit, fit_note};
+use fit::{LISTS_LIMIT, distinct, fit, fit_note, fitting};
 
 /// How a sync's contacts are mapped.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +133,7 @@ pub fn desired(contact: &Contact, rules: &Rules<'_>) -> Desired {
     wanted
 }
 
-/// Entries of lists that we write for one CRM contact. The stamp has room for the memory of about 150 values; what it does
+/// Entries of lists that we write for one CRM contact, as far as their bytes fit. The stamp has room for the memory of about 150 values; what it does
 /// not remember counts as the user's.
 pub const MOST: usize = 120;
 
@@ -185,25 +185,30 @@ impl Desired {
 
     /// The last go first.
     fn drop_surplus(&mut self) {
-        let mut room = MOST;
+        fn alone(text: &str) -> [&str; 2] {
+            [text, ""]
+        }
+        fn typed(entry: &Entry) -> [&str; 2] {
+            [&entry.value, entry.kind.as_deref().unwrap_or_default()]
+        }
+        let (mut most, mut bytes) = (MOST, LISTS_LIMIT);
         let mut left_out = BTreeSet::new();
-        let mut cut = |part: Part, length: usize| {
-            let stays = length.min(room);
-            room -= stays;
-            if stays < length {
+        let mut cut = |part: Part, entries: Vec<[&str; 2]>| {
+            let fits = fitting(&entries, &mut most, &mut bytes);
+            if fits < entries.len() {
                 left_out.insert(part);
             }
-            stays
+            fits
         };
-        self.phones.truncate(cut(Part::Phone, self.phones.len()));
-        self.emails.truncate(cut(Part::Email, self.emails.len()));
-        self.labels.truncate(cut(Part::Label, self.labels.len()));
+        self.phones.truncate(cut(Part::Phone, self.phones.iter().map(typed).collect()));
+        self.emails.truncate(cut(Part::Email, self.emails.iter().map(typed).collect()));
+        self.labels.truncate(cut(Part::Label, self.labels.iter().map(|text| alone(text)).collect()));
         // The way back to the CRM stands last among the web addresses, and matters more than the custom fields.
-        self.urls.truncate(cut(Part::Url, self.urls.len()));
-        self.custom.truncate(cut(Part::Custom, self.custom.len()));
-        self.nicknames.truncate(cut(Part::Nickname, self.nicknames.len()));
-        self.relations.truncate(cut(Part::Relation, self.relations.len()));
-        self.events.truncate(cut(Part::Event, self.events.len()));
+        self.urls.truncate(cut(Part::Url, self.urls.iter().map(typed).collect()));
+        self.custom.truncate(cut(Part::Custom, self.custom.iter().map(|(name, text)| [&**name, text]).collect()));
+        self.nicknames.truncate(cut(Part::Nickname, self.nicknames.iter().map(|text| alone(text)).collect()));
+        self.relations.truncate(cut(Part::Relation, self.relations.iter().map(typed).collect()));
+        self.events.truncate(cut(Part::Event, self.events.iter().map(|(kind, _)| [&**kind, ""]).collect()));
         self.left_out = left_out;
     }
 

@@ -294,3 +294,31 @@ fn without_a_stamp_the_links_base_counts_and_the_stamp_is_written_again() {
     assert_eq!(case.wrote.iter().map(|w| w.action).collect::<Vec<_>>(), ["stamped"]);
     assert_eq!(case.kept.iter().map(|k| k.why).collect::<Vec<_>>(), ["edited in Google, unchanged in the CRM"]);
 }
+
+#[test]
+fn a_contact_that_is_nearly_as_large_as_google_takes_gets_no_more_than_fits() {
+    let own: Vec<Value> = (0..27).map(|n| json!({"key": format!("own {n}"), "value": "é".repeat(2_000)})).collect();
+    let person: Person = serde_json::from_value(json!({"resourceName": "people/c1", "userDefined": own})).unwrap();
+    let contact =
+        Contact { emails: (0..20).map(|n| format!("{n}{}@x.ca", "é".repeat(900))).collect(), ..Contact::default() };
+    let crm = wanted(&contact);
+    let merged = merged(&Merge {
+        desired: &crm,
+        person: &person,
+        link_base: None,
+        policy: Policy::Merge,
+        account: &account("home"),
+        contact: "c1",
+        origin: Origin::Adopted,
+        op: "op-2",
+        label: LABEL,
+        more_labels: &[],
+        had_label: false,
+        partial: false,
+    });
+    let after = apply(&person, &merged.change.unwrap());
+    let size = serde_json::to_string(&after).unwrap().len();
+    assert!((110 * 1024..128 * 1024).contains(&size), "{size}");
+    assert!((1..20).contains(&after.email_addresses.len()), "{}", after.email_addresses.len());
+    assert!(merged.kept.iter().any(|kept| kept.why.contains("128 KB")), "{:?}", merged.kept);
+}

@@ -22,9 +22,12 @@ impl Draft<'_> {
         for label in self.input.more_labels.iter().filter(|l| !held.contains(l.as_str()) && *l != self.input.label) {
             if self.base.has(Part::Label, label) {
                 self.keep(Field::Memberships, "a label was taken off in Google");
-            } else if self.finds_room(Field::Memberships) {
+                continue;
+            }
+            let member = member_of(label);
+            if self.finds_room(Field::Memberships, &member) {
                 self.written.add(Part::Label, label);
-                memberships.push(member_of(label));
+                memberships.push(member);
                 added = true;
             }
         }

@@ -1,5 +1,7 @@
 //! Lists: additive, and they lose only what we added. What is there already stays exactly as it is.
 
+use serde::Serialize;
+
 use super::Draft;
 use crate::{
     contact::text_key,
@@ -65,7 +67,7 @@ impl Draft<'_> {
     }
 
     /// The new list, or `None` when nothing changes.
-    fn list<T: Clone + Default>(
+    fn list<T: Clone + Default + Serialize>(
         &mut self,
         kind: &Kind<'_, T>,
         current: &[Item<T>],
@@ -110,7 +112,7 @@ impl Draft<'_> {
                 }
                 continue;
             }
-            if !self.finds_room(part.field()) {
+            if !self.finds_room(part.field(), item) {
                 continue;
             }
             self.written.add(part, &want.value);

@@ -113,7 +113,7 @@ pub fn merge(input: &Merge<'_>) -> Verdict {
     let bases = [held.as_ref().map(|s| &s.base), input.link_base, let_go.as_ref().map(|s| &s.base)];
     let mut draft = Draft::new(input, bases.into_iter().flatten().next());
     if input.policy != Policy::Link {
-        input.desired.left_out.iter().for_each(|part| draft.keep(part.field(), "left out: too many for one contact"));
+        input.desired.left_out.iter().for_each(|part| draft.keep(part.field(), "left out: too much for one contact"));
         draft.names();
         draft.birthday();
         draft.organizations();
@@ -140,12 +140,21 @@ struct Draft<'a> {
     kept: Vec<Kept>,
     /// Entries that Google still takes.
     room: usize,
+    /// Bytes that lists may still grow by, once one wants to.
+    bytes: Option<usize>,
 }
 
 /// Entries that Google takes of one contact.
 const ENTRIES: usize = 500;
 /// Bytes that Google takes of one contact, less what it adds by itself.
 const BYTES: usize = 120 * 1024;
+const ENTRIES_ARE_FULL: &str = "no room: Google takes 500 entries of a contact";
+const BYTES_ARE_FULL: &str = "no room: Google takes 128 KB of a contact";
+
+/// Bytes of something on the wire.
+fn bytes(part: &impl Serialize) -> usize {
+    serde_json::to_string(part).map_or(usize::MAX, |text| text.len())
+}
 
 fn others(input: &Merge<'_>) -> Base {
     let mut all = Base::default();
@@ -160,7 +169,7 @@ impl<'a> Draft<'a> {
         let (base, others, change) = (base.cloned().unwrap_or_default(), others(input), Change::of(input.person));
         // Name, company, birthday, note, label and stamp always find room.
         let room = ENTRIES.saturating_sub(input.person.entries() + 6);
-        Self { input, base, others, written: Base::default(), change, kept: Vec::new(), room }
+        Self { input, base, others, written: Base::default(), change, kept: Vec::new(), room, bytes: None }
     }
 
     /// Whether this value is there for this contact alone.
@@ -169,13 +178,19 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether one more entry finds room; else it is left out, and that is said.
-    fn finds_room(&mut self, field: Field) -> bool {
-        if self.room == 0 {
-            self.keep(field, "no room: Google takes 500 entries of a contact");
-            return false;
+    fn finds_room(&mut self, field: Field, entry: &impl Serialize) -> bool {
+        let size = bytes(entry);
+        let left = *self.bytes.get_or_insert_with(|| BYTES.saturating_sub(bytes(self.input.person)));
+        match (self.room, left.checked_sub(size)) {
+            (0, _) => self.keep(field, ENTRIES_ARE_FULL),
+            (_, None) => self.keep(field, BYTES_ARE_FULL),
+            (_, Some(left)) => {
+                self.room -= 1;
+                self.bytes = Some(left);
+                return true;
+            }
         }
-        self.room -= 1;
-        true
+        false
     }
 
     /// Whether the reading may lack something of this part.

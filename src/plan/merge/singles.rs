@@ -1,7 +1,7 @@
 //! Single values: the three name parts, the birthday and the note. Each is written while Google's is blank or still the one we wrote;
 //! an edit of the user's stays.
 
-use super::{BYTES, Draft};
+use super::{BYTES, BYTES_ARE_FULL, Draft, bytes};
 use crate::{
     config::declared::Policy,
     google::person::{Field, Item, NameValue, NoteValue, Person},
@@ -133,7 +133,7 @@ impl Draft<'_> {
             choice = Choice::Keep(UNKNOWN);
         }
         if matches!(choice, Choice::Fill | Choice::Replace(_)) && !self.has_room_for(&wanted) {
-            choice = Choice::Keep("no room: Google takes 128 KB of a contact");
+            choice = Choice::Keep(BYTES_ARE_FULL);
         }
         if self.settle(Part::Note, &want, choice) {
             let mut note = as_written(&current);
@@ -143,9 +143,8 @@ impl Draft<'_> {
     }
 
     fn has_room_for(&self, note: &Item<NoteValue>) -> bool {
-        let bytes = |value: serde_json::Result<String>| value.map_or(usize::MAX, |text| text.len());
         let others = Person { biographies: Vec::new(), ..self.change.applied_to(self.input.person) };
-        bytes(serde_json::to_string(&others)).saturating_add(bytes(serde_json::to_string(note))) <= BYTES
+        bytes(&others).saturating_add(bytes(note)) <= BYTES
     }
 
     fn choose(&self, part: Part, google: &str, wanted: &str) -> Choice {
