@@ -54,6 +54,10 @@ impl Part {
         Self::Url,
     ];
 
+    /// Of which a contact has one.
+    pub const SINGLE: [Self; 6] =
+        [Self::Given, Self::Middle, Self::Family, Self::Organization, Self::Birthday, Self::Note];
+
     /// Its letter in a hash; part of the stamp's format, so never reused for another part.
     pub fn letter(self) -> char {
         match self {

@@ -11,6 +11,7 @@ use crate::{
     plan::{
         base::Base,
         desired::Desired,
+        heir::inherited,
         link::{Link, LinkState},
         merge::{self, Kept, Merge, kept_in_words, merge},
         stamp::Origin,
@@ -80,9 +81,14 @@ impl Work<'_> {
         let found = look_up_vanished(account, self.sync, &contacts).await?;
         let (mut tasks, mut deleted, mut restored) = (Vec::new(), Vec::new(), Vec::new());
         for ((item, contact), found) in vanished.into_iter().zip(found) {
-            let Some(link) = item.link.clone() else { continue };
+            let Some(mut link) = item.link.clone() else { continue };
             match found {
-                Found::Stamped(person) | Found::Heir(person) => {
+                Found::Heir(person) => {
+                    link.base = inherited(&link.base, &person, &self.sync.account.region);
+                    let (origin, item) = (link.origin, Item { link: Some(link), ..item });
+                    tasks.extend(self.merge_one(account, item, &contact, &person, origin, "updated").await?);
+                }
+                Found::Stamped(person) => {
                     tasks.extend(self.merge_one(account, item, &contact, &person, link.origin, "updated").await?);
                 }
                 Found::Unknown | Found::Twins(_) => {
@@ -245,12 +251,11 @@ impl Work<'_> {
     }
 }
 
-/// Whether Google answered with an older version than the one that we wrote last.
+/// Whether Google answered with an older version than the one that we wrote last, be it by another name.
 fn is_behind(person: &Person, link: &Link) -> bool {
     let time = |text: Option<&str>| text.and_then(|text| text.parse::<Timestamp>().ok());
     let (read, written) = (update_time(person), &link.update_time);
-    person.resource_name == link.resource
-        && time(read.as_deref()).zip(time(written.as_deref())).is_some_and(|(read, written)| read < written)
+    time(read.as_deref()).zip(time(written.as_deref())).is_some_and(|(read, written)| read < written)
 }
 
 /// What a write leaves in Google.

@@ -80,16 +80,26 @@ async fn look_for(
     // Read rather than listed: what the listing said may be a moment old. A person that it names and that cannot be read is
     // neither there nor gone; one that is gone leaves the listing in a moment.
     let read = read(account, &names.into_iter().collect::<Vec<_>>()).await?;
-    let persons: BTreeMap<String, Person> =
-        read.into_iter().filter_map(|(name, person)| Some((name, person?))).collect();
+    let (mut persons, mut now) = (BTreeMap::new(), BTreeMap::new());
+    for (listed, person) in read.into_iter().filter_map(|(name, person)| Some((name, person?))) {
+        now.insert(listed, person.resource_name.clone());
+        persons.insert(person.resource_name.clone(), person);
+    }
     let region = listing::region(account);
     let found = Persons::read(&persons, &region);
     // Who else has what these persons have.
     let theirs: Vec<String> = found.marks().filter(|mark| !listed.contains_key(mark)).collect();
     listed.extend(lists.persons(&theirs).await?);
+    listed.values_mut().for_each(|names| rename(names, &now));
     let counted = census.holders(&[marks, theirs].concat()).await?;
     let known = Known { account: key, persons: &found, listed: &listed, counted: &counted };
     Ok(wanted.iter().map(|w| w.judge(&known, &persons, complete)).collect())
+}
+
+/// The listing may still have a person by an earlier name, or two that their owner has merged since.
+fn rename(names: &mut Vec<String>, now: &BTreeMap<String, String>) {
+    let renamed: BTreeSet<String> = names.drain(..).map(|name| now.get(&name).cloned().unwrap_or(name)).collect();
+    names.extend(renamed);
 }
 
 struct Wanted<'a> {

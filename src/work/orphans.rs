@@ -14,7 +14,7 @@ use crate::{
 /// Contacts asked for at a time.
 const CHUNK: usize = 1_000;
 
-/// Marks the contacts of which the CRM was known to be rid and whose stamp is still in Google.
+/// Marks the contacts that have a stamp in Google and no link, or that the CRM was known to be rid of.
 pub async fn mark_orphans(account: &Account, sync: &SyncSpec) -> Result<(), Halt> {
     let pool = &account.tools.pool;
     let listing = Listing::new(pool.clone(), account.subject());
@@ -25,7 +25,7 @@ pub async fn mark_orphans(account: &Account, sync: &SyncSpec) -> Result<(), Halt
         let gone = contacts
             .iter()
             .zip(links)
-            .filter(|(_, link)| link.as_ref().is_some_and(|link| link.state == LinkState::DeletedInCrm));
+            .filter(|(_, link)| link.as_ref().is_none_or(|link| link.state == LinkState::DeletedInCrm));
         let marked: Vec<_> = gone.map(|(contact, _)| (contact.clone(), None)).collect();
         if !marked.is_empty() {
             let marking = Marking { sync: &sync.id, run: None, contacts: &marked, run_body: None };

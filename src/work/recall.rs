@@ -60,7 +60,7 @@ pub(super) async fn recall(
         let Some(names) = hits.get(&mark(item)) else { continue };
         let found = names.iter().filter_map(|name| persons.get(name)?.as_ref()).find_map(|person| {
             let stamp = stamp_for(person, &sync.account.key, &item.contact).filter(|s| !s.released)?;
-            Some(link_of(person, stamp, &labels))
+            Some(link_of(person, stamp, &labels, &sync.id))
         });
         // Not to be read, or read as it was before it got the stamp.
         if found.is_none() {
@@ -95,8 +95,14 @@ async fn labels(account: &mut Account, sync: &SyncSpec) -> Result<BTreeMap<Strin
     Ok(labels)
 }
 
-fn link_of(person: &Person, stamp: Stamp, labels: &BTreeMap<String, String>) -> Link {
+fn link_of(person: &Person, stamp: Stamp, labels: &BTreeMap<String, String>, sync: &str) -> Link {
     let is_on = |label: &String| person.labels().any(|l| l == label);
+    let holders = |held: &dyn Fn(&str, &String) -> bool| -> BTreeMap<String, String> {
+        labels.iter().filter(|(id, label)| held(id, label)).map(|(id, label)| (id.clone(), label.clone())).collect()
+    };
+    let labelled = holders(&|_, label| is_on(label));
+    // Its owner took the label off and the stamp stayed: it is let go of all the same.
+    let holders = if labelled.is_empty() { holders(&|id, _| id == sync) } else { labelled };
     Link {
         resource: person.resource_name.clone(),
         version: None,
@@ -104,7 +110,7 @@ fn link_of(person: &Person, stamp: Stamp, labels: &BTreeMap<String, String>) -> 
         base: stamp.base,
         origin: stamp.origin,
         op: stamp.op,
-        holders: labels.iter().filter(|(_, label)| is_on(label)).map(|(s, l)| (s.clone(), l.clone())).collect(),
+        holders,
         rules: BTreeMap::new(),
         state: LinkState::Live,
         update_time: None,

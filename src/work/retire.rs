@@ -90,8 +90,9 @@ pub(super) fn retire(
             reading: String::new(),
         }))
     };
-    // Only what we made may go to the trash, and only when nobody else holds it.
-    let may_go = !held_by_others && is_ours_alone(person, &sync.account.key, contact);
+    // Only what we made may go to the trash, and only when nobody else holds it; its owner keeps what lost our label.
+    let labelled = label.as_ref().is_some_and(|label| person.labels().any(|l| l == label));
+    let may_go = !held_by_others && labelled && is_ours_alone(person, &sync.account.key, contact);
     if sync.spec.removal == Removal::Trash && may_go {
         let deed = Deed::Trash { before: Box::new(person.clone()), held: Box::new(link.clone()) };
         return task(deed, after, "trashed");

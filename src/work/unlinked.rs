@@ -57,15 +57,14 @@ impl Work<'_> {
         match (found, item.decision.clone().filter(|decision| *decision != Decision::Restore)) {
             (Found::Unknown, _) => {
                 settle::doubt(account, &item).await?;
-                self.context.settle(&[settle::unread(&self.context, &item)]).await?;
-                Ok(None)
+                self.unread(item).await
             }
             (Found::Stamped(person), _) => self.take_back(account, item, contact, &person).await,
             // The oldest is kept on; the reconcile folds the others.
             (Found::Twins(persons), _) => {
                 match persons.into_iter().min_by(|a, b| a.resource_name.cmp(&b.resource_name)) {
                     Some(first) => self.take_back(account, item, contact, &first).await,
-                    None => Ok(None),
+                    None => self.unread(item).await,
                 }
             }
             (_, Some(Decision::Link(resource))) => self.link_as_decided(account, item, contact, &resource).await,
@@ -73,7 +72,7 @@ impl Work<'_> {
                 self.create_one(account, item, contact).await.map(Some)
             }
             // Answers to another question.
-            (Found::Heir(_) | Found::Nobody, None) => Ok(None),
+            (Found::Heir(_) | Found::Nobody, None) => self.unread(item).await,
             (Found::CountFirst, None) => {
                 settle::want_count(self.tools, self.sync).await?;
                 let after = self.tools.settings.tune.retry_base;
@@ -90,7 +89,7 @@ impl Work<'_> {
                 }
                 match person {
                     Some(person) => self.merge_one(account, item, contact, &person, Origin::Adopted, "adopted").await,
-                    None => Ok(None),
+                    None => self.unread(item).await,
                 }
             }
         }
@@ -122,11 +121,14 @@ impl Work<'_> {
             Some(None) => {
                 self.ask(item, Question { why: "the chosen person is gone".into(), candidates: Vec::new() }).await
             }
-            None => {
-                self.context.settle(&[settle::unread(&self.context, &item)]).await?;
-                Ok(None)
-            }
+            None => self.unread(item).await,
         }
+    }
+
+    /// Whoever it is cannot be read now: looked at again later.
+    async fn unread(&mut self, item: Item) -> Result<Option<Task>, Halt> {
+        self.context.settle(&[settle::unread(&self.context, &item)]).await?;
+        Ok(None)
     }
 
     async fn ask(&mut self, item: Item, question: Question) -> Result<Option<Task>, Halt> {

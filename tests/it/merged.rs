@@ -122,3 +122,42 @@ async fn a_reading_older_than_our_own_write_is_no_opt_out() {
     service.nothing_left().await;
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_merge_left_behind_is_written_to_the_contact_that_is_left() {
+    let (world, service, [aimee, bruno], [a, b]) = two_clients().await;
+    // Bruno's contact has Aimée's number too; hers is deleted, and her address with it.
+    let phones = json!([{"value": "+15145550102"}, {"value": "+15145550101"}]);
+    world.user_edits(&b, json!({"names": [{"givenName": "Aimée", "familyName": "Roy"}], "phoneNumbers": phones})).await;
+    world.user_deletes(&a).await;
+    noticed(&service, &world).await;
+    world.crm_update(&aimee, json!({"companyName": "Courtage du Lac"})).await;
+    service.quiet(&world).await;
+    let person = world.only(&bruno).await;
+    assert_eq!(person["resourceName"], b.as_str());
+    let mut emails = values(&person, "emailAddresses");
+    emails.sort();
+    assert_eq!(emails, ["aimee@example.com", "bruno@example.com"], "nobody took hers off this contact");
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_contacts_of_the_owners_own_that_are_one_now_are_one_candidate() {
+    let world = World::new().await;
+    let own =
+        json!({"names": [{"givenName": "Aimée", "familyName": "Roy"}], "emailAddresses": [{"value": "a@example.com"}]});
+    let names = world.google_seed(&[own.clone(), own]).await;
+    let service = world.start().await;
+    service.reconcile().await;
+    // The listing does not show it for a long time.
+    world.google("PATCH", "limits", &json!({"sync_delay_ms": 3_600_000})).await;
+    world.user("POST", "merge", json!({"keep": names[0], "absorb": names[1]})).await;
+    let contact = json!({"firstName": "Aimée", "lastName": "Roy", "email": "a@example.com", "phone": "+15145550101"});
+    let id = world.crm_create(contact).await;
+    service.quiet(&world).await;
+    assert_eq!(world.only(&id).await["resourceName"], names[0].as_str(), "adopted, and nobody had to be asked");
+    assert!(service.needs().await.is_empty());
+    service.nothing_left().await;
+    service.stop().await;
+}
