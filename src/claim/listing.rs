@@ -70,7 +70,7 @@ async fn full(account: &mut Account, listing: &Listing, epoch: u64, at: i64) -> 
         match (page.next, page.sync_token) {
             (Some(next), _) => cursor = next,
             (None, Some(token)) => {
-                let facts = ListingFacts { epoch, sync_token: token, at };
+                let facts = ListingFacts { epoch, sync_token: token, at, full: at };
                 let known = listing.all().await?.into_iter();
                 let lost: Vec<_> = known.filter(|(name, _)| !persons.contains_key(name)).collect();
                 mark_moved(account, &lost).await?;
@@ -112,7 +112,8 @@ async fn changes(account: &mut Account, listing: &Listing, facts: &ListingFacts)
     mark_moved(account, &lost.into_iter().zip(known_by).collect::<Vec<_>>()).await?;
     // The token is advanced last: what it stands for has been written.
     let fence = account.lease.token.clone();
-    Ok(listing.update(&fence, &changes, &ListingFacts { epoch: facts.epoch, sync_token: token, at }).await?)
+    let facts = ListingFacts { sync_token: token, at, ..facts.clone() };
+    Ok(listing.update(&fence, &changes, &facts).await?)
 }
 
 /// The last page must carry a token; without one the listing cannot be continued and is not believed.

@@ -23,6 +23,8 @@ pub struct ListingFacts {
     pub sync_token: String,
     /// When it was last brought up to date (ms).
     pub at: i64,
+    /// When everything was last listed (ms).
+    pub full: i64,
 }
 
 impl Listing {
@@ -38,7 +40,8 @@ impl Listing {
         let (Some(token), Some(epoch), Some(at)) = (held.get("sync_token"), number("epoch"), number("at")) else {
             return Ok(None);
         };
-        Ok(Some(ListingFacts { epoch: u64::try_from(epoch).unwrap_or(0), sync_token: token.clone(), at }))
+        let full = number("full").unwrap_or(0);
+        Ok(Some(ListingFacts { epoch: u64::try_from(epoch).unwrap_or(0), sync_token: token.clone(), at, full }))
     }
 
     /// Replaces the whole listing. The facts are written last: a half-written one counts as none.
@@ -168,6 +171,7 @@ fn fields(facts: &ListingFacts) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("epoch", facts.epoch.to_string()),
         ("sync_token", facts.sync_token.clone()),
+        ("full", facts.full.to_string()),
         ("at", facts.at.to_string()),
     ])
 }

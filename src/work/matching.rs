@@ -140,17 +140,26 @@ impl Wanted<'_> {
     }
 
     fn by_stamp(&self, known: &Known<'_>, persons: &BTreeMap<String, Person>) -> Option<Found> {
-        let with = |mark: &str| known.listed.get(mark).into_iter().flatten().filter_map(|name| persons.get(name));
-        let stamped: Vec<&Person> = with(&self.stamp)
-            .filter(|p| stamp::stamp_for(p, known.account, &self.contact.id).is_some_and(|s| !s.released))
-            .collect();
-        // One that was let go comes back to the same person.
-        let released: Vec<&Person> =
-            with(&self.released).filter(|p| stamp::stamp_for(p, known.account, &self.contact.id).is_some()).collect();
-        match (stamped.as_slice(), released.as_slice()) {
-            ([], [one]) | ([one], _) => Some(Found::Stamped(Box::new((*one).clone()))),
+        let named = |mark: &str| known.listed.get(mark).into_iter().flatten().filter_map(|name| persons.get(name));
+        let is_held = |person: &&Person| {
+            stamp::stamp_for(person, known.account, &self.contact.id).is_some_and(|stamp| !stamp.released)
+        };
+        let is_let_go = |person: &&Person| {
+            stamp::stamp_for(person, known.account, &self.contact.id).is_some_and(|stamp| stamp.released)
+        };
+        let held: Vec<&Person> = named(&self.stamp).filter(is_held).collect();
+        // The listing knows that it was let go of, and the reading does not yet.
+        if held.is_empty() && named(&self.released).any(|person| is_held(&person)) {
+            return Some(Found::Unknown);
+        }
+        // One that was let go comes back to the same person, also if the listing has not heard of it.
+        let let_go = named(&self.stamp).chain(named(&self.released)).filter(is_let_go);
+        let let_go: BTreeMap<&str, &Person> = let_go.map(|person| (person.resource_name.as_str(), person)).collect();
+        match (held.as_slice(), let_go.len()) {
+            ([], 1) => let_go.into_values().next().map(|person| Found::Stamped(Box::new(person.clone()))),
+            ([one], _) => Some(Found::Stamped(Box::new((*one).clone()))),
             ([], _) => None,
-            (many, _) => Some(Found::Twins(many.iter().map(|p| (*p).clone()).collect())),
+            (many, _) => Some(Found::Twins(many.iter().map(|person| (*person).clone()).collect())),
         }
     }
 }

@@ -50,11 +50,17 @@ pub async fn freshen(account: &mut Account) -> Result<(), Halt> {
 }
 
 /// The listing names a person that cannot be read, and not for the first time: it may stand there under a name that it has no
-/// more, of which Google does not always tell. Everything is listed anew before the next try.
+/// more, of which Google does not always tell. Everything is listed anew before the next try, unless it has just been.
 pub async fn doubt(account: &mut Account, item: &Item) -> Result<(), Halt> {
-    if item.mark.tries == TRIES_BEFORE_DOUBT {
+    if item.mark.tries < TRIES_BEFORE_DOUBT {
+        return Ok(());
+    }
+    let listing = Listing::new(account.tools.pool.clone(), account.subject());
+    let window = i64::try_from(account.tools.settings.tune.propagation.as_millis()).unwrap_or(i64::MAX);
+    let now = account.tools.pool.clock.now_ms();
+    if listing.facts().await?.is_some_and(|facts| now - facts.full >= window) {
         tracing::info!(google = %account.google.name, "the listing names somebody who is not there; it is made anew");
-        Listing::new(account.tools.pool.clone(), account.subject()).forget().await?;
+        listing.forget().await?;
         account.listed = None;
     }
     Ok(())

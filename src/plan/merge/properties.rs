@@ -276,7 +276,7 @@ proptest! {
             }
             let mut end = everything(&world.step().0);
             end.sort();
-            // A custom field of the user's own may come to say the same as ours, and then both stand there.
+            // Of two entries of the user's own that say the same, `overwrite` replaces one, and takes that one back later.
             end.dedup();
             end
         };

@@ -1,11 +1,14 @@
 //! What people and machines do on a day.
 
+use std::collections::BTreeSet;
+
 use carnet::queue::event::{Event, Says};
 use rand::{Rng as _, RngExt, seq::IndexedRandom as _};
 use serde_json::{Value, json};
 
 use super::{
     days::Day,
+    ground::Ground,
     memory::{facts, holds, is_stamped, said},
 };
 use crate::world::text;
@@ -15,7 +18,16 @@ const GIVEN: [&str; 10] =
 const FAMILY: [&str; 8] = ["Tremblay", "Côté", "Gagnon", "O'Brien", "Roy", "St-Pierre", "Bélanger", "Nguyen"];
 const COMPANIES: [&str; 4] = ["Courtage du Lac", "Toitures Roy", "Clinique Nord", "Acme"];
 
-impl Day<'_> {
+/// What becomes of a webhook.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Once,
+    Twice,
+    Late,
+    Lost,
+}
+
+impl<G: Ground> Day<'_, G> {
     fn pick<T: Clone>(&mut self, all: &[T]) -> Option<T> {
         all.choose(&mut self.rng).cloned()
     }
@@ -40,38 +52,50 @@ impl Day<'_> {
     }
 
     pub(super) async fn crm(&self) -> Vec<Value> {
-        self.stage.world.crm_dump().await
+        self.ground.world().crm_dump().await
     }
 
     /// The Google contacts as they are.
     pub(super) async fn people(&self) -> Vec<Value> {
-        self.stage.world.people().await
+        self.ground.world().people().await
     }
 
     // In the CRM.
 
-    /// Webhooks arrive at once, twice, later or never.
-    async fn tell(&mut self, contact: &str, says: Says) {
+    fn fate(&mut self) -> Fate {
+        match self.rng.random_range(0..20) {
+            0..12 => Fate::Once,
+            12 | 13 => Fate::Twice,
+            14..17 => Fate::Late,
+            _ => Fate::Lost,
+        }
+    }
+
+    /// What comes of a change's webhook, unless the CRM sends it itself.
+    async fn tell(&mut self, contact: &str, says: Says, fate: Fate) {
+        if fate == Fate::Lost {
+            self.say("  its webhook is lost".into());
+            if says == Says::Deleted {
+                self.memory.untold.insert(contact.to_owned());
+            }
+        }
+        if !self.ground.is_told_by_us() {
+            return;
+        }
         let event = Event {
-            account: self.stage.sync().account.key.clone(),
+            account: self.ground.sync().account.key.clone(),
             contact: contact.to_owned(),
             says,
             kind: if says == Says::Deleted { "ContactDelete" } else { "ContactUpdate" }.into(),
             id: None,
-            at: Some(self.stage.clock.now()),
+            at: Some(self.ground.pool().clock.now()),
             body: json!({"type": "ContactUpdate", "id": contact}).to_string().into_bytes(),
         };
-        let fate = self.rng.random_range(0..20);
         match fate {
-            0..12 => self.stage.receive(&[event]).await,
-            12 | 13 => self.stage.receive(&[event.clone(), event]).await,
-            14..17 => self.memory.later.push(event),
-            _ => {
-                self.say("  its webhook is lost".into());
-                if says == Says::Deleted {
-                    self.memory.untold.insert(contact.to_owned());
-                }
-            }
+            Fate::Once => self.ground.receive(&[event]).await,
+            Fate::Twice => self.ground.receive(&[event.clone(), event]).await,
+            Fate::Late => self.memory.later.push(event),
+            Fate::Lost => {}
         }
     }
 
@@ -80,9 +104,16 @@ impl Day<'_> {
         self.memory.said.entry(id).or_default().extend(said(contact));
     }
 
-    async fn in_crm(&mut self, method: &str, path: &str, body: &Value) -> Value {
-        let path = format!("locations/{}/contacts{path}?silent=true", self.stage.world.location);
-        self.stage.world.crm(method, &path, body).await
+    async fn in_crm(&mut self, method: &str, path: &str, body: &Value, fate: Fate) -> Value {
+        let manner = match fate {
+            _ if self.ground.is_told_by_us() => "silent=true",
+            Fate::Once => "",
+            Fate::Twice => "copies=1",
+            Fate::Late => "delayMs=1500",
+            Fate::Lost => "silent=true",
+        };
+        let path = format!("locations/{}/contacts{path}?{manner}", self.ground.world().location);
+        self.ground.world().crm(method, &path, body).await
     }
 
     pub(super) async fn crm_creates(&mut self) {
@@ -117,11 +148,12 @@ impl Day<'_> {
                 }
             }
         }
-        let made = self.in_crm("POST", "", &contact).await;
+        let fate = self.fate();
+        let made = self.in_crm("POST", "", &contact, fate).await;
         let id = text(&made["contact"], "id");
         self.say(format!("the CRM gets {id}: {contact}"));
         self.learn(&made["contact"]);
-        self.tell(&id, Says::Changed).await;
+        self.tell(&id, Says::Changed, fate).await;
     }
 
     pub(super) async fn crm_updates(&mut self) {
@@ -141,9 +173,10 @@ impl Day<'_> {
             _ => json!({"tags": ["client"]}),
         };
         self.say(format!("in the CRM {id} changes: {change}"));
-        let made = self.in_crm("PUT", &format!("/{id}"), &change).await;
+        let fate = self.fate();
+        let made = self.in_crm("PUT", &format!("/{id}"), &change, fate).await;
         self.learn(&made["contact"]);
-        self.tell(&id, Says::Changed).await;
+        self.tell(&id, Says::Changed, fate).await;
     }
 
     pub(super) async fn crm_deletes(&mut self) {
@@ -151,8 +184,9 @@ impl Day<'_> {
         let Some(contact) = self.pick(&all) else { return };
         let id = text(&contact, "id");
         self.say(format!("the CRM deletes {id}"));
-        self.in_crm("DELETE", &format!("/{id}"), &Value::Null).await;
-        self.tell(&id, Says::Deleted).await;
+        let fate = self.fate();
+        self.in_crm("DELETE", &format!("/{id}"), &Value::Null, fate).await;
+        self.tell(&id, Says::Deleted, fate).await;
     }
 
     pub(super) async fn crm_merges(&mut self) {
@@ -163,10 +197,13 @@ impl Day<'_> {
             return;
         }
         self.say(format!("the CRM merges {gone} into {kept}"));
-        let made = self.in_crm("POST", &format!("/{gone}/merge"), &json!({ "into": kept })).await;
+        let fate = self.fate();
+        let made = self.in_crm("POST", &format!("/{gone}/merge"), &json!({ "into": kept }), fate).await;
         self.learn(&made["contact"]);
-        self.tell(&gone, Says::Deleted).await;
-        self.tell(&kept, Says::Changed).await;
+        self.tell(&gone, Says::Deleted, fate).await;
+        // One call outdoors, with one fate for both.
+        let fate = if self.ground.is_told_by_us() { self.fate() } else { fate };
+        self.tell(&kept, Says::Changed, fate).await;
     }
 
     pub(super) async fn late_webhooks(&mut self) {
@@ -175,7 +212,7 @@ impl Day<'_> {
         late.sort_by_key(|_| self.rng.next_u32());
         if !late.is_empty() {
             self.say(format!("{} late webhooks arrive", late.len()));
-            self.stage.receive(&late).await;
+            self.ground.receive(&late).await;
         }
     }
 
@@ -219,7 +256,7 @@ impl Day<'_> {
                 }
             }
         }
-        let names = self.stage.world.google_seed(std::slice::from_ref(&person)).await;
+        let names = self.ground.world().google_seed(std::slice::from_ref(&person)).await;
         let Some(resource) = names.first() else { return };
         self.say(format!("the owner makes {resource}: {person}"));
         for fact in facts(&person) {
@@ -252,7 +289,7 @@ impl Day<'_> {
             }
         }
         self.say(format!("the owner edits {resource}: {edit}"));
-        self.stage.world.user_edits(&resource, edit).await;
+        self.ground.world().user_edits(&resource, edit).await;
         let people = self.people().await;
         let Some(person) = people.into_iter().find(|p| p["resourceName"] == resource) else { return };
         let after = facts(&person);
@@ -271,8 +308,11 @@ impl Day<'_> {
         let Some(person) = self.pick(&people) else { return };
         let resource = text(&person, "resourceName");
         self.say(format!("the owner deletes {resource} {:?}", holds(&person)));
-        self.stage.world.user_deletes(&resource).await;
+        self.ground.world().user_deletes(&resource).await;
         self.memory.excused.extend(holds(&person));
+        if self.memory.renamed.contains(&resource) {
+            self.memory.unnoticed.extend(holds(&person));
+        }
         self.memory.forgets(&resource);
     }
 
@@ -284,17 +324,21 @@ impl Day<'_> {
             return;
         }
         self.say(format!("the owner merges {gone} {:?} into {kept} {:?}", holds(&absorb), holds(&keep)));
-        self.stage.world.user("POST", "merge", json!({"keep": kept, "absorb": gone})).await;
+        self.ground.world().user("POST", "merge", json!({"keep": kept, "absorb": gone})).await;
         self.memory.moves(&gone, &kept);
         self.memory.excused.extend(holds(&absorb));
         // Of what can be there once, the kept contact's stays.
         let people = self.people().await;
         let Some(person) = people.into_iter().find(|p| p["resourceName"] == kept) else { return };
         let there = facts(&person);
-        // A value that both had is one value now, and nobody can tell any more whose it is.
-        let both: Vec<_> = facts(&keep).intersection(&facts(&absorb)).cloned().collect();
+        // A value that both had, or that the owner typed into the one and the CRM once had for the other, is one value now.
+        let held: BTreeSet<String> = holds(&keep).union(&holds(&absorb)).cloned().collect();
+        let told = held.iter().filter_map(|id| self.memory.said.get(id)).flatten().cloned();
+        let both = facts(&keep).intersection(&facts(&absorb)).cloned().collect::<BTreeSet<_>>();
+        let shared: BTreeSet<_> = told.chain(both).collect();
         let typed = self.memory.typed.entry(kept.clone()).or_default();
-        typed.retain(|fact| there.contains(fact) && !both.contains(fact));
+        typed.retain(|fact| there.contains(fact) && !shared.contains(fact));
+        self.memory.shared.entry(kept.clone()).or_default().extend(shared);
         self.leave(&kept).await;
         self.count("merged by the user");
     }
@@ -305,13 +349,13 @@ impl Day<'_> {
         let resource = text(&person, "resourceName");
         self.say(format!("the owner takes the label off {resource} {:?}", holds(&person)));
         let label = self.memory.label.clone();
-        self.stage.world.user_labels(&resource, &["Mes amis"], &[&label]).await;
+        self.ground.world().user_labels(&resource, &["Mes amis"], &[&label]).await;
         self.memory.excused.extend(holds(&person));
         self.leave(&resource).await;
     }
 
     pub(super) async fn labelled(&self) -> Vec<Value> {
-        let dump = self.stage.world.google_dump().await;
+        let dump = self.ground.world().google_dump().await;
         let groups = dump["groups"].as_array().cloned().unwrap_or_default();
         let label = groups.iter().find(|g| g["name"] == self.memory.label.as_str()).map(|g| text(g, "resourceName"));
         let Some(label) = label else { return Vec::new() };
@@ -321,12 +365,12 @@ impl Day<'_> {
 
     pub(super) async fn owner_renames_label(&mut self) {
         let old = self.memory.label.clone();
-        if !self.stage.world.label_names().await.contains(&old) {
+        if !self.ground.world().label_names().await.contains(&old) {
             return;
         }
         let new = format!("Clients {}", self.rng.random_range(0..999));
         self.say(format!("the owner renames the label {old} to {new}"));
-        self.stage.world.user("PATCH", &format!("groups/{}", old.replace(' ', "%20")), json!({ "name": new })).await;
+        self.ground.world().user("PATCH", &format!("groups/{}", old.replace(' ', "%20")), json!({ "name": new })).await;
         self.memory.label = new;
     }
 
@@ -335,9 +379,10 @@ impl Day<'_> {
         let Some(person) = self.pick(&people) else { return };
         let old = text(&person, "resourceName");
         let path = format!("contacts/{}/rename", old.trim_start_matches("people/"));
-        let new = text(&self.stage.world.user("POST", &path, json!({})).await, "resourceName");
+        let new = text(&self.ground.world().user("POST", &path, json!({})).await, "resourceName");
         self.say(format!("Google renames {old} to {new} {:?}", holds(&person)));
         self.memory.moves(&old, &new);
+        self.memory.renamed.insert(new.clone());
         self.leave(&new).await;
     }
 
@@ -355,7 +400,7 @@ impl Day<'_> {
         let pattern = patterns.choose(&mut self.rng).copied().unwrap_or("*");
         let (times, skip) = (self.rng.random_range(1..3), self.rng.random_range(0..4));
         let when = if self.rng.random::<bool>() { "before" } else { "after" };
-        let status = [500, 503, 429, 401, 403].choose(&mut self.rng);
+        let status = self.ground.refusals_of_google().choose(&mut self.rng);
         let mut rule = match self.rng.random_range(0..4) {
             0 => json!({"kind": "status", "status": status}),
             1 => json!({"kind": "status", "status": 503, "body": "html", "when": when}),
@@ -368,9 +413,9 @@ impl Day<'_> {
             rule["match"] = pattern.into();
         }
         (rule["times"], rule["skip"]) = (times.into(), skip.into());
-        rule["subject"] = self.stage.world.subject.clone().into();
+        rule["subject"] = self.ground.world().subject.clone().into();
         self.say(format!("Google's weather: {rule}"));
-        self.stage.world.google_fault(rule).await;
+        self.ground.world().google_fault(rule).await;
     }
 
     pub(super) async fn crm_fails(&mut self) {
@@ -383,11 +428,11 @@ impl Day<'_> {
         };
         fault["times"] = self.rng.random_range(1..3).into();
         self.say(format!("the CRM's weather: {fault}"));
-        self.stage.world.crm_fault(fault).await;
+        self.ground.world().crm_fault(fault).await;
     }
 
     pub(super) async fn tokens_end(&mut self) {
         self.say("access tokens end".into());
-        self.stage.world.user("POST", "expire-access", json!({})).await;
+        self.ground.world().user("POST", "expire-access", json!({})).await;
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom as _};
 use serde_json::json;
 
-use super::{Tally, memory::Memory, stage::Stage};
+use super::{Tally, ground::Ground, memory::Memory};
 use crate::world::LABEL;
 
 /// A day under way.
-pub struct Day<'s> {
-    pub stage: &'s mut Stage,
+pub struct Day<'g, G> {
+    pub ground: &'g mut G,
     pub rng: StdRng,
     pub memory: Memory,
     pub tally: Tally,
@@ -47,7 +47,7 @@ const CHANCES: [(u32, &str); 18] = [
 ];
 
 /// Plays the day of this seed; an error says what is wrong, with all its steps.
-pub async fn play(stage: &mut Stage, seed: u64) -> Result<Tally, String> {
+pub async fn play<G: Ground>(ground: &mut G, seed: u64) -> Result<Tally, String> {
     let mut rng = StdRng::seed_from_u64(seed);
     let rules = Rules {
         policy: ["merge", "merge", "merge", "overwrite"].choose(&mut rng).copied().unwrap_or("merge"),
@@ -65,9 +65,9 @@ pub async fn play(stage: &mut Stage, seed: u64) -> Result<Tally, String> {
         "batch_delete_skips_unknown": rng.random::<bool>(),
         "batch_update_errors": errors,
     });
-    stage.renew(&lines, &modes).await;
+    ground.renew(&lines, &modes).await;
     let memory = Memory { label: LABEL.into(), ..Memory::default() };
-    let mut day = Day { stage, rng, memory, tally: Tally::new(), rules };
+    let mut day = Day { ground, rng, memory, tally: Tally::new(), rules };
     day.say(format!("{rules:?} {modes}"));
     for step in 0..super::STEPS {
         // Each step draws afresh: a kill that lands a little earlier this time changes what it meets, not the day's plan.
@@ -80,7 +80,7 @@ pub async fn play(stage: &mut Stage, seed: u64) -> Result<Tally, String> {
     Ok(day.tally)
 }
 
-impl Day<'_> {
+impl<G: Ground> Day<'_, G> {
     pub fn say(&mut self, what: String) {
         self.memory.trail.push(what);
     }
@@ -127,46 +127,43 @@ impl Day<'_> {
             _ => self.rng.random_range(1..120),
         };
         self.say(format!("{seconds} s pass"));
-        self.stage.pass(Duration::from_secs(seconds)).await;
+        self.ground.pass(Duration::from_secs(seconds)).await;
     }
 
     async fn works(&mut self) {
         if self.rng.random_bool(0.15) {
             self.say("reconcile".into());
-            self.stage.reconcile(None).await;
+            self.ground.reconcile().await;
             return;
         }
         for _ in 0..self.rng.random_range(1..4) {
-            let slice = self.stage.slice().await;
-            self.say(format!("slice: {slice:?}"));
+            let said = self.ground.work().await;
+            self.say(said);
         }
     }
 
     async fn is_killed(&mut self) {
-        let polls = self.rng.random_range(1..120);
-        let reconciles = self.rng.random_bool(0.3);
-        let cut =
-            if reconciles { self.stage.reconcile(Some(polls * 3)).await } else { self.stage.killed_slice(polls).await };
-        self.say(format!("killed after {polls} polls of a {}: {cut}", if reconciles { "reconcile" } else { "slice" }));
+        let (cut, said) = self.ground.killed(&mut self.rng).await;
+        self.say(said);
         if cut {
             self.count("killed");
         }
     }
 
     async fn evening(&mut self) -> Result<(), String> {
-        self.stage.world.fair_weather().await;
+        self.ground.world().fair_weather().await;
         self.late_webhooks().await;
         self.say("evening".into());
-        self.stage.quiet().await?;
+        self.ground.quiet().await?;
         // What its owner did last is in Google's listings by now.
-        self.stage.pass(Duration::from_secs(120)).await;
+        self.ground.pass(Duration::from_secs(120)).await;
         // One that was interrupted is ended first; it may have read the CRM on a bad day.
-        if self.stage.runs().current().await.expect("runs").is_some_and(|run| !run.is_over()) {
-            self.stage.reconcile(None).await;
+        if self.ground.runs().current().await.expect("runs").is_some_and(|run| !run.is_over()) {
+            self.ground.reconcile().await;
         }
-        self.stage.reconcile(None).await;
-        self.stage.quiet().await?;
-        let run = self.stage.runs().current().await;
+        self.ground.reconcile().await;
+        self.ground.quiet().await?;
+        let run = self.ground.runs().current().await;
         self.say(format!("the last run: {run:?}"));
         let wrongs = self.verdict().await;
         if wrongs.is_empty() { Ok(()) } else { Err(wrongs.join("\n")) }

@@ -19,10 +19,17 @@ pub struct Memory {
     pub typed: BTreeMap<String, BTreeSet<Fact>>,
     /// Google contact → what its owner took away.
     pub taken: BTreeMap<String, BTreeSet<Fact>>,
+    /// Google contact → what both had that its owner merged, or the CRM said for one of them: whose it is, nobody can tell.
+    pub shared: BTreeMap<String, BTreeSet<Fact>>,
     /// Google contact → as its owner left it the last time.
     pub left: BTreeMap<String, Value>,
     /// CRM contacts whose person the owner deleted, merged or took the label off.
     pub excused: BTreeSet<String>,
+    /// Names that Google gave anew.
+    pub renamed: BTreeSet<String>,
+    /// CRM contacts whose person the owner deleted after it had been given a new name: a listing that saw neither tells of
+    /// nobody that was known. It stays deleted, but it may take a full listing until that is noticed.
+    pub unnoticed: BTreeSet<String>,
     /// CRM contacts of whose deletion no webhook told: absence alone removes nothing.
     pub untold: BTreeSet<String>,
     /// Webhooks under way.
@@ -50,6 +57,8 @@ impl Memory {
         self.typed.entry(to.to_owned()).or_default().extend(typed);
         let taken = self.taken.remove(from).unwrap_or_default();
         self.taken.entry(to.to_owned()).or_default().extend(taken);
+        let shared = self.shared.remove(from).unwrap_or_default();
+        self.shared.entry(to.to_owned()).or_default().extend(shared);
         self.left.remove(from);
     }
 

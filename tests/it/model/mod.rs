@@ -1,14 +1,17 @@
 //! Random days: CRM users, the owner of the Google account, lost and repeated webhooks, bad weather on both
 //! sides and kills, in any order. After each day has gone quiet, what is in Google must be what it should be.
 //!
-//! Everything is real but the time: `work`, `push`, `reconcile` and `store` as the service runs them, Redis, and the two
-//! simulators in this process; hours and days pass in a moment. A day
-//! is played again by `TEST_SEED=… tests/run random_days`.
+//! Most days are played on the [`stage`], where everything is real but the time: `work`, `push`, `reconcile` and `store` as
+//! the service runs them, Redis, and the two simulators in this process; hours and days pass in a moment. A few are played
+//! [`outdoors`]: the service is a process of its own that gets its webhooks over a socket and is killed by a signal. A day is
+//! played again by `TEST_SEED=… tests/run random_days`, or `… tests/run days_outdoors`.
 
 mod acts;
 mod days;
 mod engine;
+mod ground;
 mod memory;
+mod outdoors;
 mod stage;
 mod steady;
 mod verdict;
@@ -26,8 +29,8 @@ use stage::Stage;
 
 /// Steps of a day.
 const STEPS: usize = 100;
-/// Days in the short form; with `LONG_TESTS=1` a thousand, with `TEST_DAYS=N` that many.
-const DAYS: u64 = 10;
+/// Days in the suite; with `LONG_TESTS=1` ten times as many, with `TEST_DAYS=N` that many.
+const DAYS: u64 = 1_000;
 /// Days at the same time: each mostly waits for Redis or a socket.
 const LANES: usize = 4;
 
@@ -36,9 +39,8 @@ pub type Tally = BTreeMap<&'static str, u64>;
 
 #[test]
 fn random_days_end_well_whatever_happens_in_whatever_order() {
-    let number = |key: &str| std::env::var(key).ok().and_then(|text| text.parse::<u64>().ok());
     let one = number("TEST_SEED");
-    let usual = if std::env::var_os("LONG_TESTS").is_some() { DAYS * 100 } else { DAYS };
+    let usual = if std::env::var_os("LONG_TESTS").is_some() { DAYS * 10 } else { DAYS };
     let days = number("TEST_DAYS").unwrap_or(usual);
     // A kill lands where the machine happens to be: the same day is tried a few times.
     let days = one.map_or((1..=days).collect(), |seed| vec![seed; 20]);
@@ -66,6 +68,10 @@ fn random_days_end_well_whatever_happens_in_whatever_order() {
     }
 }
 
+fn number(key: &str) -> Option<u64> {
+    std::env::var(key).ok().and_then(|text| text.parse().ok())
+}
+
 async fn lane(next: &AtomicUsize, days: &[u64], tally: &Mutex<Tally>, failed: &Mutex<Option<(u64, String)>>) {
     let lock = |tally: &mut Tally, day: Tally| {
         day.into_iter().for_each(|(what, count)| *tally.entry(what).or_default() += count)
@@ -84,12 +90,16 @@ async fn lane(next: &AtomicUsize, days: &[u64], tally: &Mutex<Tally>, failed: &M
 }
 
 /// Runs it in a thread of its own: without optimisation a whole day in one future is more than a usual stack.
-fn on_a_tall_stack<F: Future<Output = ()>>(play: impl FnOnce() -> F + Send) {
+fn on_a_tall_stack<F: Future>(play: impl FnOnce() -> F + Send) -> F::Output
+where
+    F::Output: Send,
+{
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(play());
+        runtime.block_on(play())
     };
     std::thread::scope(|scope| {
-        std::thread::Builder::new().stack_size(32 << 20).spawn_scoped(scope, run).expect("a thread");
-    });
+        let thread = std::thread::Builder::new().stack_size(32 << 20).spawn_scoped(scope, run).expect("a thread");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }

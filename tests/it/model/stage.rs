@@ -3,13 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use carnet::{
-    app::foundation::Foundation,
-    claim::Tools,
-    config::Settings,
-    queue::door::Door,
-    reconcile::Reconciler,
-    store::{clock::Clock, current::Current},
-    work::Bell,
+    app::foundation::Foundation, claim::Tools, config::Settings, queue::door::Door, reconcile::Reconciler,
+    store::current::Current, work::Bell,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -23,7 +18,6 @@ pub struct Stage {
     pub tools: Arc<Tools>,
     pub reconciler: Reconciler,
     pub door: Door,
-    pub clock: Clock,
     foundation: Foundation,
     settings: Settings,
     current: watch::Sender<Arc<Current>>,
@@ -65,17 +59,16 @@ impl Stage {
         let reconciler = Reconciler::new(tools.clone(), Arc::new(Bell::default()));
         let door = Door::new(foundation.pool.clone());
         door.set_open(true);
-        let clock = foundation.pool.clock.clone();
-        Self { world, tools, reconciler, door, clock, foundation, settings, current, days: 0, _redis: redis }
+        Self { world, tools, reconciler, door, foundation, settings, current, days: 0, _redis: redis }
     }
 
     /// A new CRM account and a new Google account, connected by a sync with these further lines.
-    pub async fn renew(&mut self, lines: &str, modes: &Value) {
+    pub async fn set_up(&mut self, lines: &str, modes: &Value) {
         // As on any other stage: the same ids, but for the accounts', of which Redis remembers those of earlier days.
         self.world.crm("POST", "reset", &Value::Null).await;
         self.world.google("POST", "reset", &Value::Null).await;
         // A CRM made anew is back in the present.
-        let ahead = self.clock.now_ms() - jiff::Timestamp::now().as_millisecond();
+        let ahead = self.tools.pool.clock.now_ms() - jiff::Timestamp::now().as_millisecond();
         self.world.crm("POST", "clock", &json!({ "advanceMs": ahead })).await;
         // Changes show in Google's listings after a while, as they do in truth.
         let lag = json!({"sync_delay_ms": 20_000, "list_delay_ms": 20_000, "stale_read_ms": 3_000, "write_ms": 0});
@@ -102,10 +95,10 @@ impl Stage {
     }
 
     /// Time passes, everywhere at once.
-    pub async fn pass(&self, time: Duration) {
+    pub async fn advance(&self, time: Duration) {
         // Google's clock counts whole seconds.
         let seconds = time.as_secs().max(1);
-        self.clock.advance(Duration::from_secs(seconds));
+        self.tools.pool.clock.advance(Duration::from_secs(seconds));
         self.world.crm("POST", "clock", &json!({"advanceMs": seconds * 1_000})).await;
         self.world.google("POST", "clock/advance", &json!({ "seconds": seconds })).await;
     }

@@ -8,7 +8,7 @@ use carnet::{
 };
 use serde_json::{Value, json};
 
-use super::stage::Stage;
+use super::{ground::Ground as _, stage::Stage};
 use crate::world::text;
 
 /// Contacts in the short form; with `LONG_TESTS=1` 25 times as many: 10,000.
@@ -23,7 +23,7 @@ fn contacts_that_are_told_ten_times_without_a_change_are_not_written_once() {
         stage.renew("", &json!({})).await;
         let town: Vec<Value> = (0..contacts).map(contact).collect();
         stage.world.crm_seed(&town).await;
-        stage.reconcile(None).await;
+        stage.reconcile().await;
         stage.quiet().await.expect("quiet");
         assert_eq!(stage.world.people().await.len(), contacts);
         stage.world.google("DELETE", "log", &Value::Null).await;

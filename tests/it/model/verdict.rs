@@ -12,11 +12,12 @@ use serde_json::Value;
 
 use super::{
     days::Day,
+    ground::Ground,
     memory::{Fact, facts, holds, is_stamped, said},
 };
 use crate::world::{google::has_label, text};
 
-impl Day<'_> {
+impl<G: Ground> Day<'_, G> {
     /// Everything that is wrong.
     pub(super) async fn verdict(&mut self) -> Vec<String> {
         let look = self.look().await;
@@ -27,21 +28,21 @@ impl Day<'_> {
         wrongs.extend(look.strays(self.rules.removal, &self.memory.untold));
         wrongs.extend(self.values(&look));
         wrongs.extend(self.one_label(&look));
-        self.reckon(&look).await;
+        self.reckon(!wrongs.is_empty(), &look).await;
         wrongs
     }
 
     async fn look(&self) -> Look {
-        let world = &self.stage.world;
-        let sync = self.stage.sync();
+        let world = self.ground.world();
+        let sync = self.ground.sync();
         let dump = world.google_dump().await;
-        let view = LedgerView::new(self.stage.tools.pool.clone(), &sync.account.key, &world.subject);
+        let view = LedgerView::new(self.ground.pool().clone(), &sync.account.key, &world.subject);
         let waiting = view.needs::<Need>().await.expect("needs").into_iter().map(|(contact, _)| contact).collect();
-        let refusals = self.stage.tools.registry.load().await.expect("a registry").refusals;
+        let refusals = self.ground.refusals().await;
         let prefix = format!("{}|{}|", world.subject, sync.account.key);
         let refused =
             refusals.into_iter().filter_map(|(key, refusal)| Some((key.strip_prefix(&prefix)?.to_owned(), refusal)));
-        let mut redis = self.stage.tools.pool.get().await.expect("redis");
+        let mut redis = self.ground.pool().get().await.expect("redis");
         let keys = carnet::store::keys::CrmKeys::new(&sync.account.key);
         let links = redis.hgetall(keys.links(&world.subject)).await.expect("links");
         let groups = dump["groups"].as_array().cloned().unwrap_or_default();
@@ -59,21 +60,21 @@ impl Day<'_> {
 
     /// Nothing is left in the queue.
     async fn left_over(&self, waiting: &BTreeSet<String>) -> Vec<String> {
-        let (sync, runs) = (self.stage.sync(), self.stage.runs());
+        let (sync, runs) = (self.ground.sync(), self.ground.runs());
         let keys = carnet::store::keys::CrmKeys::new(&sync.account.key);
         let mut wrongs = Vec::new();
         let dirty = runs.waiting().await.expect("marks");
         if dirty != (0, 0) {
             wrongs.push(format!("dirty contacts are left: {dirty:?}"));
         }
-        let mut redis = self.stage.tools.pool.get().await.expect("redis");
-        for key in [keys.marks(&sync.id), keys.readings(&sync.id), keys.intents(&self.stage.world.subject)] {
+        let mut redis = self.ground.pool().get().await.expect("redis");
+        for key in [keys.marks(&sync.id), keys.readings(&sync.id), keys.intents(&self.ground.world().subject)] {
             let left: BTreeMap<String, String> = redis.hgetall(&key).await.expect("a hash");
             if !left.is_empty() {
                 wrongs.push(format!("left in {key}: {left:?}"));
             }
         }
-        for letter in dead::list(&self.stage.tools.pool, &keys).await.expect("dead letters") {
+        for letter in dead::list(self.ground.pool(), &keys).await.expect("dead letters") {
             wrongs.push(format!("a dead letter: {letter:?}"));
         }
         let unknown = waiting.iter().filter(|id| !self.memory.said.contains_key(*id));
@@ -118,6 +119,7 @@ impl Day<'_> {
                 continue;
             }
             match holders.first() {
+                None if self.memory.unnoticed.contains(id) => {}
                 None => wrongs.push(format!("{id} is not in Google: {contact}; linked as {:?}", look.links.get(id))),
                 // Whoever took it off may go unnoticed until something is to be written.
                 Some(_) if self.memory.excused.contains(id) => {}
@@ -155,6 +157,7 @@ impl Day<'_> {
             if followed.len() == held.len() && !held.is_empty() {
                 wrongs.extend(
                     self.stale(look, person, &held)
+                        .into_iter()
                         .map(|fact| format!("{resource} still has {fact:?}, which the CRM no longer says: {person}")),
                 );
             }
@@ -163,25 +166,25 @@ impl Day<'_> {
     }
 
     /// Values that the CRM said once, says no more (and says others), and nobody else stands for.
-    fn stale<'a>(&'a self, look: &'a Look, person: &Value, held: &[&String]) -> impl Iterator<Item = Fact> + use<'a> {
+    fn stale(&self, look: &Look, person: &Value, held: &[&String]) -> Vec<Fact> {
         let resource = text(person, "resourceName");
-        let typed = self.memory.typed.get(&resource).cloned().unwrap_or_default();
+        let none = BTreeSet::new();
+        let of = |facts: &'_ BTreeMap<String, BTreeSet<Fact>>| facts.get(&resource).unwrap_or(&none).clone();
+        let (typed, shared) = (of(&self.memory.typed), of(&self.memory.shared));
         let says: BTreeSet<Fact> = held.iter().flat_map(|id| said(&look.crm[*id])).collect();
         // Contacts that were let go of leave their values behind, and so do those that the CRM says nothing of any more.
         let alone = stamps(person) == held.len();
         let silent = |id: &String, field: &str| !said(&look.crm[id]).iter().any(|(other, _)| *other == field);
         let once = |id: &&&String, fact: &Fact| self.memory.said.get(**id).is_some_and(|said| said.contains(fact));
-        let held: Vec<String> = held.iter().map(|id| (*id).clone()).collect();
-        let there = facts(person);
-        there.into_iter().filter(move |fact| {
+        let is_stale = |fact: &Fact| {
             let (field, _) = fact;
             let follows = matches!(*field, "phoneNumbers" | "emailAddresses");
-            let ids: Vec<&String> = held.iter().collect();
-            let mut sayers = ids.iter().filter(|id| once(id, fact)).peekable();
+            let mut sayers = held.iter().filter(|id| once(id, fact)).peekable();
             let was_said = sayers.peek().is_some();
             let dropped = was_said && sayers.all(|id| !silent(id, field));
-            alone && follows && dropped && !says.contains(fact) && !typed.contains(fact)
-        })
+            alone && follows && dropped && !says.contains(fact) && !typed.contains(fact) && !shared.contains(fact)
+        };
+        facts(person).into_iter().filter(is_stale).collect()
     }
 
     /// The label was renamed, not doubled.
@@ -191,18 +194,30 @@ impl Day<'_> {
         if labels.len() > 1 { vec![format!("several labels: {labels:?}")] } else { Vec::new() }
     }
 
-    async fn reckon(&mut self, look: &Look) {
+    /// Counts what was done; of a day that went wrong the journal is told too.
+    async fn reckon(&mut self, tells: bool, look: &Look) {
         for _ in &look.waiting {
             self.count("questions");
         }
         for _ in &look.refused {
             self.count("refused");
         }
-        let keys = carnet::store::keys::CrmKeys::new(&self.stage.sync().account.key);
-        let mut redis = self.stage.tools.pool.get().await.expect("redis");
+        let keys = carnet::store::keys::CrmKeys::new(&self.ground.sync().account.key);
+        let mut redis = self.ground.pool().get().await.expect("redis");
         let journal: redis::streams::StreamRangeReply =
-            redis.xrange_all(keys.journal(&self.stage.world.subject)).await.expect("the journal");
+            redis.xrange_all(keys.journal(&self.ground.world().subject)).await.expect("the journal");
         for entry in journal.ids {
+            let field = |name: &str| entry.get::<String>(name).unwrap_or_default();
+            if tells {
+                self.say(format!(
+                    "journal: {} {} {} {} ({})",
+                    field("at"),
+                    field("contact"),
+                    field("action"),
+                    field("resource"),
+                    field("reason")
+                ));
+            }
             match entry.get::<String>("action").as_deref() {
                 Some("created") => self.count("created"),
                 Some("adopted") => self.count("adopted"),
@@ -242,7 +257,8 @@ impl Look {
             for id in holds(person) {
                 let here = self.crm.get(&id).is_some_and(is_client);
                 if !here && !self.refused.contains_key(&id) && !untold.contains(&id) {
-                    wrongs.push(format!("{id} left, and is still held: {person}"));
+                    wrongs
+                        .push(format!("{id} left, and is still held (linked as {:?}): {person}", self.links.get(&id)));
                 }
             }
             let let_go = is_stamped(person) && holds(person).is_empty();

@@ -115,12 +115,17 @@ impl World {
         self.watch(redis, settings).await
     }
 
+    /// The registry of a service that runs elsewhere.
+    pub fn registry(&self, pool: &Pool, settings: &Settings) -> (RegistryStore, Arc<Sealer>) {
+        let sealer = Arc::new(Sealer::new(settings.secret_key.as_ref().expect("a key")).expect("a key"));
+        (RegistryStore::new(pool.clone(), sealer.clone(), SnapshotFile::in_dir(self.dir.path())), sealer)
+    }
+
     /// Looks at the state of a service that runs elsewhere, through its Redis.
     pub async fn watch(&self, redis: &str, settings: &BTreeMap<String, String>) -> Service {
         let settings = Settings::from_texts(settings.clone()).expect("settings");
         let pool = Pool::open(redis).expect("a pool");
-        let sealer = Arc::new(Sealer::new(settings.secret_key.as_ref().expect("a key")).expect("a key"));
-        let registry = RegistryStore::new(pool.clone(), sealer.clone(), SnapshotFile::in_dir(self.dir.path()));
+        let (registry, sealer) = self.registry(&pool, &settings);
         let registry = registry.load().await.expect("a registry");
         // Whoever only looks has no part in it.
         let nowhere = Installation { id: String::new(), epoch: 0, epoch_at: 0 };
