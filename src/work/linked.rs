@@ -43,8 +43,7 @@ impl Work<'_> {
             match persons.get(&link.resource) {
                 // What was written last is not in it yet: a label that we gave would seem to be taken off.
                 Some(Some(person)) if is_behind(person, &link) => {
-                    let step = self.context.again(&item.contact, &item.mark, "stale_in_google");
-                    self.context.settle(&[step]).await?;
+                    self.context.settle(&[settle::unread(&self.context, &item)]).await?;
                 }
                 Some(Some(person)) => {
                     tasks.extend(self.merge_one(account, item, &contact, person, link.origin, "updated").await?);
@@ -220,7 +219,8 @@ impl Work<'_> {
             holders,
             rules,
             state: LinkState::Live,
-            update_time: old.and_then(|l| l.update_time.clone()),
+            // Of the person that was read: another one than before has a time of its own.
+            update_time: update_time(written.person).or_else(|| old.and_then(|l| l.update_time.clone())),
         }
     }
 

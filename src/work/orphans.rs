@@ -8,17 +8,20 @@ use crate::{
         stamp::stamp_mark,
     },
     queue::dispatch::{Marking, mark},
-    store::{current::SyncSpec, keys::CrmKeys, ledger::LedgerView, listing::Listing},
+    store::{current::SyncSpec, keys::CrmKeys, ledger::LedgerView, listing::Listing, runs::Runs},
 };
 
 /// Contacts asked for at a time.
 const CHUNK: usize = 1_000;
 
-/// Marks the contacts that have a stamp in Google and no link, or that the CRM was known to be rid of.
+/// Marks the contacts that have a stamp in Google and no link, or that the CRM was known to be rid of. They belong to the run
+/// that is going on, behind live contacts: in a Redis that is new, all are without a link, and the run's pages tell of most.
 pub async fn mark_orphans(account: &Account, sync: &SyncSpec) -> Result<(), Halt> {
     let pool = &account.tools.pool;
     let listing = Listing::new(pool.clone(), account.subject());
     let view = LedgerView::new(pool.clone(), &sync.account.key, account.subject());
+    let keys = CrmKeys::new(&sync.account.key);
+    let run = Runs::new(pool.clone(), keys.clone(), &sync.id).current().await?.filter(|run| !run.is_over());
     let stamped = listing.known_by(&stamp_mark(&sync.account.key, "")).await?;
     for contacts in stamped.chunks(CHUNK) {
         let links = view.links::<Link>(contacts).await?;
@@ -28,8 +31,9 @@ pub async fn mark_orphans(account: &Account, sync: &SyncSpec) -> Result<(), Halt
             .filter(|(_, link)| link.as_ref().is_none_or(|link| link.state == LinkState::DeletedInCrm));
         let marked: Vec<_> = gone.map(|(contact, _)| (contact.clone(), None)).collect();
         if !marked.is_empty() {
-            let marking = Marking { sync: &sync.id, run: None, contacts: &marked, run_body: None };
-            mark(pool, &CrmKeys::new(&sync.account.key), marking).await?;
+            let run = run.as_ref().map(|run| run.id.as_str());
+            let marking = Marking { sync: &sync.id, run, contacts: &marked, run_body: None };
+            mark(pool, &keys, marking).await?;
         }
     }
     Ok(())
