@@ -90,8 +90,10 @@ impl Ground for Stage {
     async fn quiet(&mut self) -> Result<(), String> {
         let mut last = VecDeque::new();
         for _ in 0..ENDLESS / 8 {
-            // Contacts may wait for a run that counts who has what.
-            if self.runs().wanted().await.expect("runs").is_some() {
+            // Contacts may wait for a run that counts who has what: one that is wanted, or one that was killed, which the
+            // service takes up by itself.
+            let interrupted = self.runs().current().await.expect("runs").is_some_and(|run| !run.is_over());
+            if interrupted || self.runs().wanted().await.expect("runs").is_some() {
                 self.reconcile_for(None).await;
             }
             let slice = self.slice().await;
