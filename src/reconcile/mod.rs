@@ -20,6 +20,7 @@ use crate::{
     store::{
         StoreError,
         current::SyncSpec,
+        journal,
         keys::CrmKeys,
         runs::{Run, RunState, Runs},
         seal::random_text,
@@ -87,13 +88,14 @@ impl Reconciler {
     pub async fn advance(&self, sync: &Arc<SyncSpec>, stop: &CancellationToken) -> Result<(), Interrupted> {
         let Some(google) = &sync.google else { return Ok(()) };
         let keys = CrmKeys::new(&sync.account.key);
-        let runs = Runs::new(self.tools.pool.clone(), keys, &sync.id);
+        let runs = Runs::new(self.tools.pool.clone(), keys.clone(), &sync.id);
         let run = match runs.current().await? {
             Some(run) if !run.is_over() => run,
             _ => match self.due(sync, &runs).await? {
                 Some(why) => {
                     let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
-                    let run = Run::begin(id, &why, RunState::Counting, self.tools.pool.clock.now());
+                    let mut run = Run::begin(id, &why, RunState::Counting, self.tools.pool.clock.now());
+                    run.journal_from = Some(journal::end(&self.tools.pool, &keys, &google.subject).await?);
                     runs.begin(&run, self.tools.now().installation.epoch).await?;
                     tracing::info!(sync = %sync.spec.name, run = %run.id, %why, "reconcile begins");
                     run

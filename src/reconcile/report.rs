@@ -12,6 +12,7 @@ pub fn report(run: &Run) -> String {
     let head = match run.state {
         RunState::Done => format!("Run {} is done{took}", run.id),
         RunState::Failed => format!("Run {} failed{took}", run.id),
+        RunState::Cancelled => format!("Run {} was stopped{took}", run.id),
         RunState::Counting => format!("Run {} counts the CRM's contacts", run.id),
         RunState::Reading => format!("Run {} reads the CRM", run.id),
         RunState::Writing => format!("Run {} writes", run.id),

@@ -20,7 +20,7 @@ use crate::{
         StoreError,
         census::Census,
         current::SyncSpec,
-        encode,
+        encode, journal,
         keys::{CrmKeys, GoogleKeys},
         lease::Lease,
         ledger::LedgerView,
@@ -221,6 +221,9 @@ impl<'a> Walk<'a> {
         ring();
         let mut run = run.clone();
         run.twins = self.twins().await?;
+        if let Some(google) = &self.sync.google {
+            run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
+        }
         let declared = self.tools.fresh().await?;
         // Pages that were read before the filter changed were looked at with the old one.
         if declared.sync_with_id(&self.sync.id).is_some_and(|now| !now.spec.has_filter_of(&self.sync.spec)) {

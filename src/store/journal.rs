@@ -56,6 +56,12 @@ pub async fn of_contact(
     Ok(found)
 }
 
+/// Id of the newest entry; `0-0` when there is none.
+pub async fn end(pool: &Pool, keys: &CrmKeys, subject: &str) -> Result<String, StoreError> {
+    let newest: StreamRangeReply = pool.get().await?.xrevrange_count(keys.journal(subject), "+", "-", 1).await?;
+    Ok(newest.ids.into_iter().next().map_or_else(|| "0-0".to_owned(), |entry| entry.id))
+}
+
 /// Enters a decision of a person about a contact.
 pub async fn note(
     pool: &Pool,

@@ -22,6 +22,21 @@ pub enum RunState {
     Done,
     /// Given up; `error` says why.
     Failed,
+    /// Stopped by a person; what it had not come to is left as it was.
+    Cancelled,
+}
+
+/// What a run goes through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunKind {
+    /// Every contact of the CRM account.
+    #[default]
+    Reconcile,
+    /// The entries of a preview; `of` is its id.
+    Preview,
+    /// What another run wrote, taken back; `of` is that run's id.
+    Undo,
 }
 
 /// One pass over a sync.
@@ -29,6 +44,18 @@ pub enum RunState {
 pub struct Run {
     /// Random id.
     pub id: String,
+    /// What it goes through.
+    #[serde(default)]
+    pub kind: RunKind,
+    /// The preview that it applies, or the run that it undoes.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// What it wrote stands in the journal behind this entry …
+    #[serde(default)]
+    pub journal_from: Option<String>,
+    /// … up to and with this one, once it has ended.
+    #[serde(default)]
+    pub journal_to: Option<String>,
     /// Why it was started: `timer`, `asked`, `first`, `redis` (Redis was lost or went back), `filter` (it changed during
     /// the run before).
     pub why: String,
@@ -66,6 +93,10 @@ impl Run {
     pub fn begin(id: String, why: &str, state: RunState, started: Timestamp) -> Self {
         Self {
             id,
+            kind: RunKind::Reconcile,
+            of: None,
+            journal_from: None,
+            journal_to: None,
             why: why.to_owned(),
             state,
             started,
@@ -85,7 +116,7 @@ impl Run {
 
     /// Whether it has ended.
     pub fn is_over(&self) -> bool {
-        matches!(self.state, RunState::Done | RunState::Failed)
+        matches!(self.state, RunState::Done | RunState::Failed | RunState::Cancelled)
     }
 
     /// Marked contacts not worked off yet.
