@@ -7,6 +7,7 @@ mod google_token;
 pub mod listing;
 mod moved;
 mod rest;
+mod strangers;
 mod tools;
 
 pub use account::{Account, Halt, Pause, PauseWhy, pause_of, resume};
@@ -14,4 +15,5 @@ pub use crm_token::CrmAccessFailure;
 pub use google_token::AccessFailure;
 pub use listing::{note, refresh};
 pub use rest::{backoff, rest};
+pub use strangers::prove;
 pub use tools::{NoClient, Tools};

@@ -33,6 +33,8 @@ pub struct ListCursor {
     pub sync_token: Option<String>,
     /// The next page.
     pub page_token: Option<String>,
+    /// Only to look: there will be no listing of changes after it, and it is not counted as a full one.
+    pub plain: bool,
 }
 
 /// One page of a listing.
@@ -62,14 +64,19 @@ pub struct PersonResult {
 impl ListCursor {
     /// Starts a listing of what changed since `sync_token` was given.
     pub fn changes_since(sync_token: impl Into<String>) -> Self {
-        Self { sync_token: Some(sync_token.into()), page_token: None }
+        Self { sync_token: Some(sync_token.into()), ..Self::default() }
+    }
+
+    /// Starts a listing that only looks.
+    pub fn plain() -> Self {
+        Self { plain: true, ..Self::default() }
     }
 
     /// The call that [`People::list`] makes with it.
     pub fn call(&self) -> Call {
         match self {
             Self { sync_token: Some(_), .. } => Call::ListChanges,
-            Self { page_token: Some(_), .. } => Call::ListPage,
+            Self { page_token: Some(_), .. } | Self { plain: true, .. } => Call::ListPage,
             _ => Call::ListStart,
         }
     }
@@ -88,8 +95,10 @@ impl People {
             ("personFields", read_mask()),
             ("sources", CONTACT_SOURCE.to_owned()),
             ("pageSize", "1000".to_owned()),
-            ("requestSyncToken", "true".to_owned()),
         ];
+        if !cursor.plain {
+            query.push(("requestSyncToken", "true".to_owned()));
+        }
         query.extend(cursor.sync_token.iter().map(|t| ("syncToken", t.clone())));
         query.extend(cursor.page_token.iter().map(|t| ("pageToken", t.clone())));
         let request = self.request(Method::GET, "people/me/connections", token).query(&query);
@@ -100,7 +109,7 @@ impl People {
             next: answer
                 .next_page_token
                 .filter(|t| !t.is_empty())
-                .map(|page_token| ListCursor { sync_token: cursor.sync_token.clone(), page_token: Some(page_token) }),
+                .map(|page_token| ListCursor { page_token: Some(page_token), ..cursor.clone() }),
             sync_token: answer.next_sync_token.filter(|t| !t.is_empty()),
             total: answer.total_items,
         })

@@ -8,6 +8,7 @@ pub mod country;
 pub mod create;
 pub mod desired;
 pub mod filter;
+pub mod fingerprint;
 pub mod heir;
 pub mod identifiers;
 pub mod identity;

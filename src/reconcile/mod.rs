@@ -95,6 +95,7 @@ impl Reconciler {
                 Some(why) => {
                     let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
                     let mut run = Run::begin(id, &why, RunState::Counting, self.tools.pool.clock.now());
+                    run.proves = runs.last_run().await?.is_none();
                     run.journal_from = Some(journal::end(&self.tools.pool, &keys, &google.subject).await?);
                     runs.begin(&run, self.tools.now().installation.epoch).await?;
                     tracing::info!(sync = %sync.spec.name, run = %run.id, %why, "reconcile begins");

@@ -1,6 +1,9 @@
 //! A run in words.
 
-use crate::store::runs::{Run, RunState};
+use crate::store::{
+    proofs::Proof,
+    runs::{Run, RunState},
+};
 
 /// What a run did, as a paragraph.
 pub fn report(run: &Run) -> String {
@@ -18,10 +21,11 @@ pub fn report(run: &Run) -> String {
         RunState::Writing => format!("Run {} writes", run.id),
     };
     let twins = if run.twins > 0 { format!(" {} twins were folded.", run.twins) } else { String::new() };
+    let proof = run.proof.as_ref().map_or_else(String::new, |proof| format!(" {}", proved(proof)));
     let why = run.error.as_ref().map_or_else(String::new, |e| format!(" {e}."));
     format!(
         "{head}: {} contacts seen; {} created, {} adopted, {} updated, {} removed, {} already right, {} left out, {} refused by \
-         the owner, {} need you, {} dead letters, {} unreadable; {} still to do.{twins}{why}",
+         the owner, {} need you, {} dead letters, {} unreadable; {} still to do.{twins}{proof}{why}",
         run.seen,
         count("created"),
         count("adopted"),
@@ -35,4 +39,32 @@ pub fn report(run: &Run) -> String {
         run.unreadable,
         run.left(),
     )
+}
+
+/// What became of the contacts that are not ours.
+fn proved(proof: &Proof) -> String {
+    let Proof { unchanged, changed, gone, names } = proof;
+    let own = format!("{unchanged} contacts that are not ours: unchanged.");
+    if changed + gone == 0 {
+        return own;
+    }
+    let names = names.join(", ");
+    format!("{own} Meanwhile somebody else changed {changed} and deleted or merged {gone} in Google ({names}).")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_proof_says_what_is_as_it_was_and_what_somebody_else_did() {
+        let proof = Proof { unchanged: 1204, ..Proof::default() };
+        assert_eq!(proved(&proof), "1204 contacts that are not ours: unchanged.");
+        let proof = Proof { unchanged: 1, changed: 1, gone: 0, names: vec!["people/c1".into()] };
+        assert_eq!(
+            proved(&proof),
+            "1 contacts that are not ours: unchanged. Meanwhile somebody else changed 1 and deleted or merged 0 in Google \
+             (people/c1)."
+        );
+    }
 }

@@ -24,6 +24,7 @@ use crate::{
         keys::{CrmKeys, GoogleKeys},
         lease::Lease,
         ledger::LedgerView,
+        proofs::{Moment, Proof, Proofs},
         runs::{Run, RunState, Runs},
     },
     work::{identifiers, wanted},
@@ -87,6 +88,9 @@ impl<'a> Walk<'a> {
         ring: &(dyn Fn() + Send + Sync),
     ) -> Result<(), Interrupted> {
         if run.state == RunState::Counting {
+            if let Some(proofs) = self.proofs(run) {
+                proofs.want(&run.id, Moment::Before).await?;
+            }
             self.ask_for_listing().await?;
             ring();
             if !Census::new(self.tools.pool.clone(), self.keys.clone()).is_complete().await? {
@@ -207,7 +211,12 @@ impl<'a> Walk<'a> {
     }
 
     async fn wait(&self, run: &Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
-        while self.left(run).await? > 0 {
+        let proof = loop {
+            if self.left(run).await? == 0
+                && let Some(proof) = self.proof(run, ring).await?
+            {
+                break proof;
+            }
             if self.stop.is_cancelled() {
                 return Ok(());
             }
@@ -217,9 +226,10 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
             self.pause(lease).await?;
-        }
+        };
         ring();
         let mut run = run.clone();
+        run.proof = proof;
         run.twins = self.twins().await?;
         if let Some(google) = &self.sync.google {
             run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
@@ -229,9 +239,29 @@ impl<'a> Walk<'a> {
         if declared.sync_with_id(&self.sync.id).is_some_and(|now| !now.spec.has_filter_of(&self.sync.spec)) {
             self.runs.want("filter").await?;
         }
+        let proofs = self.proofs(&run);
         let done = self.runs.finish(run, RunState::Done, None).await?;
+        if let Some(proofs) = proofs {
+            proofs.forget(&done.id).await?;
+        }
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, seen = done.seen, marked = done.marked, counts = ?done.counts, "reconcile done");
         Ok(())
+    }
+
+    /// What the two looks at the contacts that are not ours came to, once the second was taken; nothing for most runs.
+    async fn proof(&self, run: &Run, ring: &(dyn Fn() + Send + Sync)) -> Result<Option<Option<Proof>>, StoreError> {
+        let Some(proofs) = self.proofs(run) else { return Ok(Some(None)) };
+        // Asked for as long as it is open: whoever asked first may have been killed before it could.
+        if proofs.want(&run.id, Moment::After).await? {
+            self.ask_for_listing().await?;
+            ring();
+        }
+        proofs.proof(&run.id).await
+    }
+
+    fn proofs(&self, run: &Run) -> Option<Proofs> {
+        let google = self.sync.google.as_ref().filter(|_| run.proves)?;
+        Some(Proofs::new(self.tools.pool.clone(), &google.subject))
     }
 
     /// Waits a moment until the next look at what is left.

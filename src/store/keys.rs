@@ -165,6 +165,14 @@ impl GoogleKeys {
     pub fn sequences(&self) -> String {
         self.key("sequences")
     }
+    /// Hash: run → where its proof for people's own contacts is.
+    pub fn proofs(&self) -> String {
+        self.key("proofs")
+    }
+    /// Hash of a run: person that was not ours before it → fingerprint.
+    pub fn prints(&self, run: &str) -> String {
+        self.key(&format!("prints:{run}"))
+    }
     /// Hash: state of the account (paused, why, budget, labels).
     pub fn state(&self) -> String {
         self.key("state")

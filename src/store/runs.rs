@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, decode, encode, keys::CrmKeys, pool::Pool};
+use super::{StoreError, decode, encode, keys::CrmKeys, pool::Pool, proofs::Proof};
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,12 @@ pub struct Run {
     pub unreadable: u64,
     /// Twins folded.
     pub twins: u64,
+    /// Whether the contacts that are not ours are looked at before it and after it, as a first run does.
+    #[serde(default)]
+    pub proves: bool,
+    /// What those two looks came to.
+    #[serde(default)]
+    pub proof: Option<Proof>,
     /// Counters of what became of the marked ones (`created`, `updated`, …), filled at the end and when asked.
     #[serde(default)]
     pub counts: BTreeMap<String, i64>,
@@ -109,6 +115,8 @@ impl Run {
             marked: 0,
             unreadable: 0,
             twins: 0,
+            proves: false,
+            proof: None,
             counts: BTreeMap::new(),
             error: None,
         }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use redis::AsyncCommands;
 
 use crate::{
-    claim::{Account, Halt, Tools, refresh as bring_up_to_date},
+    claim::{Account, Halt, Tools, prove, refresh as bring_up_to_date},
     contact::AccountKey,
     push::label,
     store::{
@@ -103,6 +103,7 @@ async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), H
         folded += twins::fold(account, sync).await?;
         orphans::mark_orphans(account, sync).await?;
     }
+    Box::pin(prove(account)).await?;
     let key = GoogleKeys::new(account.subject()).state();
     let mut connection = account.tools.pool.get().await.map_err(StoreError::from)?;
     let _: () = connection.hset(&key, "twins", folded).await.map_err(StoreError::from)?;

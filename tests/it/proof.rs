@@ -1,0 +1,80 @@
+//! Proof that people's own contacts are as they were: the first run looks at them before and after, and says so.
+
+use carnet::{reconcile::report, store::keys::GoogleKeys};
+use redis::AsyncCommands as _;
+use serde_json::json;
+
+use crate::world::{Service, World, until};
+
+fn own(number: usize) -> serde_json::Value {
+    json!({
+        "names": [{"givenName": "Ami", "familyName": format!("Numéro{number}")}],
+        "phoneNumbers": [{"value": format!("+1418555{number:04}")}],
+    })
+}
+
+/// Waits until the first look of the run that is going on was taken.
+async fn looked(service: &Service) {
+    let keys = GoogleKeys::new(&service.subject());
+    let mut redis = service.pool.get().await.expect("redis");
+    until("the first look", async || {
+        let Some(run) = service.runs().current().await.expect("runs") else { return false };
+        let state: Option<String> = redis.hget(keys.proofs(), &run.id).await.expect("a state");
+        state.as_deref() == Some("\"seen\"")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_run_says_that_nothing_of_the_owners_own_was_touched() {
+    let world = World::new().await;
+    let town = carnet::simulate::people::town(11, 40, 25, 8);
+    world.crm_seed(&town.crm).await;
+    let before = world.google_seed(&town.google).await.len() as u64;
+    let service = world.start().await;
+    let run = service.reconcile().await;
+    let proof = run.proof.clone().expect("a proof");
+    let adopted = run.counts.get("adopted").and_then(|count| u64::try_from(*count).ok()).unwrap_or(0);
+    let strangers = before - adopted;
+    assert!(adopted > 0 && strangers > 0, "{run:#?}");
+    assert_eq!((proof.unchanged, proof.changed, proof.gone), (strangers, 0, 0), "{proof:?} {before} {adopted}");
+    assert!(report(&run).contains(&format!("{strangers} contacts that are not ours: unchanged.")), "{}", report(&run));
+
+    let second = service.reconcile().await;
+    assert_eq!(second.proof, None, "later runs say it from the journal");
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_owner_does_meanwhile_is_told_apart() {
+    let world = World::new().await;
+    world.crm_seed(&[json!({"firstName": "Aimée", "lastName": "Roy", "email": "aimee@example.com"})]).await;
+    let names = world.google_seed(&(0..4).map(own).collect::<Vec<_>>()).await;
+    let service = world.start().await;
+    // The CRM does not answer until the owner is done.
+    world.crm_fault(json!({"path": "/contacts/search", "status": 503})).await;
+    service.runs().want("asked").await.expect("asked");
+    looked(&service).await;
+    world.user_edits(&names[0], json!({"phoneNumbers": [{"value": "+14185559999"}]})).await;
+    world.user_deletes(&names[1]).await;
+    world.google_seed(&[own(9)]).await;
+    world.fair_weather().await;
+    until("the run to end", async || service.runs().current().await.expect("runs").is_some_and(|run| run.is_over()))
+        .await;
+    let run = service.runs().current().await.expect("runs").expect("a run");
+    let proof = run.proof.clone().expect("a proof");
+    assert_eq!((proof.unchanged, proof.changed, proof.gone), (2, 1, 1), "{proof:?}");
+    assert_eq!(proof.names, {
+        let mut two = names[..2].to_vec();
+        two.sort();
+        two
+    });
+    // Nothing of it is kept beside the report.
+    let keys = GoogleKeys::new(&service.subject());
+    let mut redis = service.pool.get().await.expect("redis");
+    let left: u64 = redis.exists(&[keys.proofs(), keys.prints(&run.id)]).await.expect("keys");
+    assert_eq!(left, 0);
+    service.nothing_left().await;
+    service.stop().await;
+}
