@@ -17,7 +17,11 @@ use crate::{
     },
 };
 
-use super::{Account, Halt, moved::mark_moved};
+use super::{
+    Account, Halt,
+    moved::mark_moved,
+    others::{self, Seen},
+};
 
 /// Brings the listing up to date. In a new epoch nothing is listed before every write of the lost one must be visible:
 /// [`Halt::NotNow`] until then.
@@ -85,7 +89,7 @@ async fn full(account: &mut Account, listing: &Listing, epoch: u64, at: i64) -> 
 
 async fn changes(account: &mut Account, listing: &Listing, facts: &ListingFacts) -> Result<(), Halt> {
     let at = account.tools.pool.clock.now_ms();
-    let mut changes = Vec::new();
+    let (mut changes, mut seen) = (Vec::new(), Vec::new());
     let mut cursor = ListCursor::changes_since(facts.sync_token.clone());
     let token = loop {
         let page = account.list(&cursor).await?;
@@ -98,7 +102,9 @@ async fn changes(account: &mut Account, listing: &Listing, facts: &ListingFacts)
             if person.is_deleted() {
                 changes.push((name, None));
             } else {
-                changes.push((name, Some(marks(person, &region))));
+                let marks = marks(person, &region);
+                seen.push(Seen::of(person, &marks));
+                changes.push((name, Some(marks)));
             }
         }
         match (page.next, page.sync_token) {
@@ -110,6 +116,7 @@ async fn changes(account: &mut Account, listing: &Listing, facts: &ListingFacts)
     let lost: Vec<String> = changes.iter().filter(|(_, marks)| marks.is_none()).map(|(name, _)| name.clone()).collect();
     let known_by = listing.marks(&lost).await?;
     mark_moved(account, &lost.into_iter().zip(known_by).collect::<Vec<_>>()).await?;
+    others::notice(account, listing, &seen).await?;
     // The token is advanced last: what it stands for has been written.
     let fence = account.lease.token.clone();
     let facts = ListingFacts { sync_token: token, at, ..facts.clone() };

@@ -61,6 +61,11 @@ pub struct Person {
     pub client_data: Vec<Item<ClientDataValue>>,
 }
 
+/// When Google says the contact source was last changed.
+pub fn update_time(person: &Person) -> Option<String> {
+    person.metadata.as_ref()?.sources.iter().find(|s| s.kind == "CONTACT")?.update_time.clone()
+}
+
 /// One entry of a list field: the parts we know, the item's metadata, and the rest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

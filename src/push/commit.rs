@@ -4,7 +4,7 @@ use crate::{
     claim::Tools,
     google::{
         failure::{Class, Failure},
-        person::{Field, Person},
+        person::{Field, Person, update_time},
     },
     plan::{link::LinkState, merge::kept_in_words},
     queue::dead::{self, DeadLetter},
@@ -143,11 +143,6 @@ fn answer(failure: &Failure) -> String {
         Failure::ApiDisabled { message } | Failure::Forbidden { message } => message.clone(),
         _ => String::new(),
     }
-}
-
-/// When Google says the contact source was last changed.
-pub fn update_time(person: &Person) -> Option<String> {
-    person.metadata.as_ref()?.sources.iter().find(|s| s.kind == "CONTACT")?.update_time.clone()
 }
 
 impl Context<'_> {

@@ -12,7 +12,7 @@ mod task;
 mod trash;
 mod updates;
 
-pub use commit::{Context, update_time};
+pub use commit::Context;
 pub use task::{Deed, Task};
 
 use crate::claim::{Account, Halt};

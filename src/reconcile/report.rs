@@ -22,10 +22,11 @@ pub fn report(run: &Run) -> String {
     };
     let twins = if run.twins > 0 { format!(" {} twins were folded.", run.twins) } else { String::new() };
     let proof = run.proof.as_ref().map_or_else(String::new, |proof| format!(" {}", proved(proof)));
+    let noticed = run.noticed.as_ref().map_or_else(String::new, |noticed| format!(" {noticed}."));
     let why = run.error.as_ref().map_or_else(String::new, |e| format!(" {e}."));
     format!(
         "{head}: {} contacts seen; {} created, {} adopted, {} updated, {} removed, {} already right, {} left out, {} refused by \
-         the owner, {} need you, {} dead letters, {} unreadable; {} still to do.{twins}{proof}{why}",
+         the owner, {} need you, {} dead letters, {} unreadable; {} still to do.{twins}{proof}{noticed}{why}",
         run.seen,
         count("created"),
         count("adopted"),

@@ -7,7 +7,7 @@ use redis::AsyncCommands;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    claim::{CrmAccessFailure, Tools},
+    claim::{CrmAccessFailure, Tools, other_writer},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::{
@@ -233,6 +233,8 @@ impl<'a> Walk<'a> {
         run.twins = self.twins().await?;
         if let Some(google) = &self.sync.google {
             run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
+            let noticed = other_writer(&self.tools.pool, &google.subject).await?;
+            run.noticed = noticed.filter(|it| it.at >= run.started.as_millisecond()).map(|it| it.to_string());
         }
         let declared = self.tools.fresh().await?;
         // Pages that were read before the filter changed were looked at with the old one.

@@ -87,6 +87,9 @@ pub struct Run {
     /// What those two looks came to.
     #[serde(default)]
     pub proof: Option<Proof>,
+    /// What else was noticed, in words.
+    #[serde(default)]
+    pub noticed: Option<String>,
     /// Counters of what became of the marked ones (`created`, `updated`, …), filled at the end and when asked.
     #[serde(default)]
     pub counts: BTreeMap<String, i64>,
@@ -117,6 +120,7 @@ impl Run {
             twins: 0,
             proves: false,
             proof: None,
+            noticed: None,
             counts: BTreeMap::new(),
             error: None,
         }

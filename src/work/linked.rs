@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     claim::{Account, Halt},
     contact::Contact,
-    google::person::{Field, Person},
+    google::person::{Field, Person, update_time},
     plan::{
         base::Base,
         desired::Desired,
@@ -16,7 +16,7 @@ use crate::{
         merge::{self, Kept, Merge, kept_in_words, merge},
         stamp::Origin,
     },
-    push::{Deed, Task, label, update_time},
+    push::{Deed, Task, label},
     store::{StoreError, encode, listing::Listing},
 };
 

@@ -3,7 +3,7 @@
 use super::Check;
 use crate::{
     admin::connect::connect_link,
-    claim::{Tools, pause_of},
+    claim::{Tools, other_writer, pause_of},
     config::declared,
     store::{StoreError, current::GoogleAccount},
 };
@@ -23,6 +23,8 @@ pub(super) async fn checks(tools: &Tools) -> Vec<Check> {
                 let pause = pause(tools, google, &name).await;
                 checks.extend(pause.unwrap_or_else(|error| Some(Check::failed(name.as_str(), &error))));
                 checks.push(connection(tools, google, &name).await);
+                let others = others(tools, google, &name).await;
+                checks.extend(others.unwrap_or_else(|error| Some(Check::failed(name.as_str(), &error))));
             }
         }
     }
@@ -41,6 +43,13 @@ async fn pause(tools: &Tools, google: &GoogleAccount, name: &str) -> Result<Opti
     let Some(pause) = pause_of(&tools.pool, google).await? else { return Ok(None) };
     let todo = "Once that is done, `carnet sync resume` goes on at once; else it is tried again within the hour.";
     Ok(Some(Check::problem(name, format!("It is paused: {}.", pause.sentence), todo)))
+}
+
+/// Whether another program writes the same contacts.
+async fn others(tools: &Tools, google: &GoogleAccount, name: &str) -> Result<Option<Check>, StoreError> {
+    let Some(noticed) = other_writer(&tools.pool, &google.subject).await? else { return Ok(None) };
+    let todo = "Look which other programs have access at myaccount.google.com/connections.";
+    Ok(Some(Check::warning(name, format!("{noticed}."), todo)))
 }
 
 /// A fresh token proves the grant and its scopes, userinfo whose it is, and a list of labels that the API is switched on.

@@ -184,8 +184,9 @@ pub fn text(value: &Value, key: &str) -> String {
 /// Waits until `ready` says so.
 pub async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
+    let patience = if std::env::var_os("LONG_TESTS").is_some() { PATIENCE * 30 } else { PATIENCE };
     while !ready().await {
-        assert!(began.elapsed() < PATIENCE, "waited in vain for: {what}");
+        assert!(began.elapsed() < patience, "waited in vain for: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
