@@ -30,5 +30,6 @@ mod samples;
 mod signature_axes;
 mod signatures;
 mod stopped_worker;
+mod tokens_and_room;
 mod trash;
 mod world;

@@ -44,6 +44,11 @@ impl Process {
         self.victim.clone()
     }
 
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.victim.0.lock().unwrap_or_else(PoisonError::into_inner).id()
+    }
+
     /// Holds it still, as a laptop that sleeps or a machine that swaps does.
     pub fn hold(&self) {
         self.signal("-STOP");
@@ -55,7 +60,7 @@ impl Process {
     }
 
     fn signal(&self, signal: &str) {
-        let id = self.victim.0.lock().unwrap_or_else(PoisonError::into_inner).id();
+        let id = self.id();
         let done = Command::new("kill").args([signal, &id.to_string()]).status().expect("kill is there");
         assert!(done.success(), "kill {signal} {id}");
     }
