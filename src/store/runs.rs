@@ -6,7 +6,12 @@ use jiff::Timestamp;
 use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, decode, encode, keys::CrmKeys, pool::Pool, proofs::Proof};
+use super::{
+    StoreError, decode, encode,
+    keys::CrmKeys,
+    pool::{Connection, Pool},
+    proofs::Proof,
+};
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +160,17 @@ pub struct Runs {
 }
 
 const REPORTS_KEPT: isize = 200;
+/// Contacts that Google takes in one batch.
+const BATCH: usize = 200;
+/// The longest that contacts of a run wait for their batch to fill (ms); the CRM may stand still.
+const BATCH_FILLS_MS: i64 = 5_000;
+
+/// The lowest score of a sorted set (ms).
+async fn first(connection: &mut Connection, key: &str) -> Result<Option<i64>, StoreError> {
+    let first: HashMap<String, f64> = connection.zrange_withscores(key, 0, 0).await?;
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit")]
+    Ok(first.into_values().next().map(|score| score as i64))
+}
 
 impl Runs {
     /// Of the sync with this id.
@@ -286,9 +302,10 @@ impl Runs {
             Lane::Live => self.keys.due(&self.sync),
             Lane::Bulk => self.keys.bulk(&self.sync),
         };
-        let most = isize::try_from(most).unwrap_or(isize::MAX);
-        let contacts: Vec<String> = connection.zrangebyscore_limit(key, "-inf", now, 0, most).await?;
-        if contacts.is_empty() {
+        let limit = isize::try_from(most).unwrap_or(isize::MAX);
+        let contacts: Vec<String> = connection.zrangebyscore_limit(key, "-inf", now, 0, limit).await?;
+        let waits = lane == Lane::Bulk && contacts.len() < most.min(BATCH);
+        if contacts.is_empty() || (waits && self.fills_until(&mut connection).await?.is_some_and(|until| until > now)) {
             return Ok(Vec::new());
         }
         let marks: Vec<Option<String>> = connection.hmget(self.keys.marks(&self.sync), &contacts).await?;
@@ -316,17 +333,31 @@ impl Runs {
     /// When the next contact is due (ms), if any waits.
     pub async fn next_due(&self) -> Result<Option<i64>, StoreError> {
         let mut connection = self.pool.get().await?;
-        let mut next: Option<i64> = None;
-        for key in [self.keys.due(&self.sync), self.keys.bulk(&self.sync)] {
-            let first: HashMap<String, f64> = connection.zrange_withscores(key, 0, 0).await?;
-            #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit")]
-            let due = first.into_values().next().map(|score| score as i64);
-            next = match (next, due) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+        let live = first(&mut connection, &self.keys.due(&self.sync)).await?;
+        let mut bulk = first(&mut connection, &self.keys.bulk(&self.sync)).await?;
+        if bulk.is_some() {
+            bulk = bulk.max(self.fills_until(&mut connection).await?);
         }
-        Ok(next)
+        Ok(match (live, bulk) {
+            (Some(live), Some(bulk)) => Some(live.min(bulk)),
+            (live, bulk) => live.or(bulk),
+        })
+    }
+
+    /// While a run still reads and fewer contacts wait than go in one batch, more are about to come: until then (ms) it is
+    /// worth waiting for them, because Google charges a batch whole.
+    async fn fills_until(&self, connection: &mut Connection) -> Result<Option<i64>, StoreError> {
+        let key = self.keys.bulk(&self.sync);
+        let waiting: usize = connection.zcard(&key).await?;
+        let body: Option<String> = connection.hget(self.keys.run(&self.sync), "body").await?;
+        let reads = match body.map(|body| decode::<Run>("a run", &body)).transpose()? {
+            Some(run) => matches!(run.state, RunState::Counting | RunState::Reading),
+            None => false,
+        };
+        if waiting >= BATCH || !reads {
+            return Ok(None);
+        }
+        Ok(first(connection, &key).await?.map(|oldest| oldest + BATCH_FILLS_MS))
     }
 
     /// What a reconcile page said of these contacts, as JSON.

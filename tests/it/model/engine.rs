@@ -141,7 +141,7 @@ impl Stage {
     }
 
     /// A reconcile with its slices, or as much of it as goes before it is killed.
-    async fn reconcile_for(&self, polls: Option<usize>) -> bool {
+    pub async fn reconcile_for(&self, polls: Option<usize>) -> bool {
         let (sync, stop) = (self.sync(), CancellationToken::new());
         if self.runs().current().await.expect("runs").is_none_or(|run| run.is_over()) {
             self.runs().want("asked").await.expect("asked");

@@ -9,6 +9,7 @@
 mod acts;
 mod days;
 mod engine;
+mod fifty_kills;
 mod ground;
 mod memory;
 mod outdoors;

@@ -1,0 +1,88 @@
+//! A first sync, a reconcile after many changes, and both killed over and over: each ends complete, without twins.
+
+use std::collections::BTreeMap;
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::{Value, json};
+
+use super::{
+    ground::Ground as _,
+    memory::{holds, is_stamped},
+    stage::Stage,
+};
+
+const CONTACTS: usize = 300;
+/// Kills of each kind of run.
+const KILLS: usize = 25;
+
+fn contact(number: usize) -> Value {
+    json!({
+        "firstName": "Aimée", "lastName": format!("Tremblay{number}"), "email": format!("c{number}@example.com"),
+        "phone": format!("+1514{:07}", 2_000_000 + number),
+    })
+}
+
+/// A contact of the owner's own; every second is somebody whom the CRM knows too.
+fn own(number: usize) -> Value {
+    let (family, email) = match number % 2 {
+        0 => (format!("Tremblay{number}"), format!("c{number}@example.com")),
+        _ => (format!("Ami{number}"), format!("ami{number}@example.net")),
+    };
+    json!({"names": [{"givenName": "Aimée", "familyName": family}], "emailAddresses": [{"value": email}]})
+}
+
+/// Runs until it was killed so often, then to its end.
+async fn run_killed(stage: &mut Stage, rng: &mut StdRng) {
+    let mut kills = 0;
+    while kills < KILLS {
+        if stage.runs().current().await.expect("runs").is_none_or(|run| run.is_over()) {
+            stage.runs().want("asked").await.expect("asked");
+        }
+        let polls = rng.random_range(1..250);
+        kills += usize::from(stage.reconcile_for(Some(polls)).await);
+    }
+    stage.quiet().await.expect("quiet");
+    stage.reconcile().await;
+    stage.quiet().await.expect("quiet");
+}
+
+/// One person for each contact of the CRM, and what was never ours as it was.
+async fn one_each(stage: &Stage, strangers: &BTreeMap<String, Value>) {
+    let (crm, people) = (stage.world.crm_dump().await, stage.world.people().await);
+    let mut held: BTreeMap<String, usize> = BTreeMap::new();
+    people.iter().flat_map(holds).for_each(|id| *held.entry(id).or_default() += 1);
+    for contact in &crm {
+        let id = crate::world::text(contact, "id");
+        assert_eq!(held.remove(&id), Some(1), "{contact}");
+    }
+    assert_eq!(held, BTreeMap::new(), "held, and not in the CRM");
+    for person in people.iter().filter(|person| !is_stamped(person)) {
+        assert_eq!(strangers.get(&crate::world::text(person, "resourceName")), Some(person));
+    }
+    assert_eq!(stage.runs().waiting().await.expect("marks"), (0, 0));
+}
+
+#[test]
+fn runs_that_are_killed_fifty_times_end_complete_and_without_twins() {
+    super::on_a_tall_stack(|| async {
+        let mut rng = StdRng::seed_from_u64(50);
+        let mut stage = Stage::open().await;
+        stage.renew("", &json!({})).await;
+        stage.world.crm_seed(&(0..CONTACTS).map(contact).collect::<Vec<_>>()).await;
+        stage.world.google_seed(&(0..40).map(own).collect::<Vec<_>>()).await;
+        let name = |person: Value| (crate::world::text(&person, "resourceName"), person);
+        let strangers: BTreeMap<String, Value> = stage.world.people().await.into_iter().map(name).collect();
+        run_killed(&mut stage, &mut rng).await;
+        one_each(&stage, &strangers).await;
+
+        let known = stage.world.crm_dump().await;
+        for (number, contact) in known.iter().take(80).enumerate() {
+            let path = format!("locations/{}/contacts/{}", stage.world.location, crate::world::text(contact, "id"));
+            let change = json!({"phone": format!("+1438{:07}", 3_000_000 + number)});
+            stage.world.crm("PUT", &format!("{path}?silent=true"), &change).await;
+        }
+        stage.world.crm_seed(&(CONTACTS..CONTACTS + 60).map(contact).collect::<Vec<_>>()).await;
+        run_killed(&mut stage, &mut rng).await;
+        one_each(&stage, &strangers).await;
+    });
+}
