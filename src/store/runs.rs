@@ -39,6 +39,26 @@ pub enum RunKind {
     Undo,
 }
 
+/// What a walk through the CRM's whole list told, beside its contacts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listed {
+    /// The greatest number of contacts that the CRM said to have during the walk.
+    pub most: u64,
+    /// The number that it said last; `None` when it never said.
+    pub last: Option<u64>,
+    /// Entries whose id could not be read.
+    pub nameless: u64,
+    /// Whether it was concluded who is absent.
+    pub concluded: bool,
+    /// Contacts of the sync that the CRM did not list.
+    pub absent: u64,
+    /// Those that were stopped by the brake unread, because they were too many.
+    pub held: u64,
+    /// Why nothing was concluded, in words.
+    pub doubt: Option<String>,
+}
+
 /// One pass over a sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -81,6 +101,9 @@ pub struct Run {
     pub unreadable: u64,
     /// Twins folded.
     pub twins: u64,
+    /// What the CRM's list as a whole said.
+    #[serde(default)]
+    pub listed: Listed,
     /// Counters of what became of the marked ones (`created`, `updated`, …), filled at the end and when asked.
     #[serde(default)]
     pub counts: BTreeMap<String, i64>,
@@ -109,6 +132,7 @@ impl Run {
             marked: 0,
             unreadable: 0,
             twins: 0,
+            listed: Listed::default(),
             counts: BTreeMap::new(),
             error: None,
         }
@@ -190,7 +214,7 @@ impl Runs {
 
     /// Counters of a run.
     pub async fn counts(&self, run: &str) -> Result<BTreeMap<String, i64>, StoreError> {
-        const NAMES: [&str; 11] = [
+        const NAMES: [&str; 12] = [
             "left",
             "created",
             "adopted",
@@ -202,6 +226,7 @@ impl Runs {
             "dead",
             "skipped",
             "again",
+            "braked",
         ];
         let fields: Vec<String> = NAMES.iter().map(|n| format!("{run}:{n}")).collect();
         let held: Vec<Option<i64>> = self.pool.get().await?.hmget(self.keys.run_counts(), &fields).await?;
