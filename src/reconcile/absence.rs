@@ -42,7 +42,7 @@ fn doubt(listed: &Listed, came: u64) -> Option<String> {
         return Some(format!("{} entries of the CRM's list have no id that could be read", listed.nameless));
     }
     let may_go = MAY_GO.max(listed.most / MAY_GO_OF);
-    if came < last || listed.most - last > may_go {
+    if came < last || listed.most.saturating_sub(came) > may_go {
         return Some(format!("the CRM's list was not complete: {came} of {} contacts came", listed.most));
     }
     None
@@ -142,6 +142,7 @@ mod tests {
             (30, Some(30), 0, 30, false),
             (30, Some(30), 0, 31, false),
             (30, Some(29), 0, 29, false),
+            (30, Some(20), 0, 30, false),
             (0, Some(0), 0, 0, false),
             (30, Some(30), 0, 29, true),
             (30, Some(0), 0, 10, true),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::{
     claim::Tools,
     config::Tune,
-    plan::link::Link,
+    plan::{filter::Outside, link::Link},
     push::Task,
     store::{
         StoreError,
@@ -106,20 +106,30 @@ async fn holds(view: &LedgerView, sync: &SyncSpec, tune: &Tune, spent: &BTreeSet
     }
 }
 
+/// What an answer is about when a contact is outside the filter.
+pub fn about_outside(why: Outside) -> String {
+    format!("outside:{}", why.code())
+}
+
+/// The same when values of its owner are written over; `digest` is that of what the CRM wants.
+pub fn about_overwrite(digest: &str) -> String {
+    format!("overwrite:{digest}")
+}
+
 /// What the brake notes of a contact that leaves; nothing of one that only changes hands.
 pub(super) fn taking_out(tools: &Tools, leaving: Leaving) -> Option<Held> {
     let about = match leaving {
         Leaving::Deleted => DELETED.to_owned(),
         Leaving::Outside { wanted: true, .. } => return None,
-        Leaving::Outside { why, .. } => format!("outside:{}", why.code()),
+        Leaving::Outside { why, .. } => about_outside(why),
     };
     Some(Held { kind: Kind::Removal, why: leaving.to_string(), since: tools.pool.clock.now_ms(), about })
 }
 
-/// The same of one whose owner's values are replaced by what the CRM says, which has this digest.
+/// The same of one whose owner's values are written over.
 pub(super) fn writing_over(tools: &Tools, digest: &str) -> Held {
     let why = "a value that Carnet did not write would be replaced by the CRM's".to_owned();
-    Held { kind: Kind::Overwrite, why, since: tools.pool.clock.now_ms(), about: format!("overwrite:{digest}") }
+    Held { kind: Kind::Overwrite, why, since: tools.pool.clock.now_ms(), about: about_overwrite(digest) }
 }
 
 impl Work<'_> {
@@ -142,7 +152,10 @@ impl Work<'_> {
                     steps.push(Step { spend: Some(wanted.since), ..Step::of(&task.contact) });
                     free.push(task);
                 }
-                Way::Stopped => steps.push(self.stopped(&task, wanted)?),
+                Way::Stopped => {
+                    let step = settle::clean(&task.contact, &task.mark, "braked");
+                    steps.push(Step { hold: Some(encode("a braked contact", wanted)?), ..step });
+                }
                 Way::Kept => {
                     let step = settle::clean(&task.contact, &task.mark, "skipped");
                     steps.push(Step { keep_word: true, ..step });
@@ -150,13 +163,15 @@ impl Work<'_> {
             }
         }
         self.context.settle(&steps).await?;
+        self.tell(steps.iter().filter(|step| step.hold.is_some()).count() as u64);
         Ok(free)
     }
 
-    fn stopped(&self, task: &Task, wanted: &Held) -> Result<Step, StoreError> {
-        tracing::warn!(sync = %self.sync.spec.name, contact = %task.contact, kind = ?wanted.kind, "the brake stops a contact; see `carnet brake list`");
-        let step = settle::clean(&task.contact, &task.mark, "braked");
-        Ok(Step { hold: Some(encode("a braked contact", wanted)?), ..step })
+    fn tell(&self, stopped: u64) {
+        if stopped > 0 {
+            metrics::counter!("carnet_contacts_total", "result" => "braked").increment(stopped);
+            tracing::warn!(sync = %self.sync.spec.name, stopped, "the brake has stopped contacts; see `carnet brake list`");
+        }
     }
 }
 

@@ -22,7 +22,7 @@ mod unlinked;
 
 pub use batch::{Decision, identifiers, wanted};
 pub use bell::Bell;
-pub use brake::{DELETED, Room};
+pub use brake::{DELETED, Room, about_outside, about_overwrite};
 pub use matching::{Found, look_up};
 pub use scheduler::Workers;
 pub use settle::Need;

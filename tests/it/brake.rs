@@ -101,6 +101,32 @@ async fn the_sixth_of_a_day_waits_however_the_others_went() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_only_changes_hands_between_two_syncs_is_not_counted() {
+    let mut world = World::new().await;
+    world.sync_lines = format!(
+        "every = \"off\"\ntags = [\"client\"]\n[[sync]]\nname = \"sellers\"\ncrm = \"centiva/{}\"\n\
+         google = \"office\"\nlabel = \"Vendeurs\"\nevery = \"off\"\ntags = [\"vendeur\"]",
+        world.location
+    );
+    let service = world.start().await;
+    let ids = make(&world, &service, 7).await;
+    for id in &ids {
+        world.crm_update(id, json!({"tags": ["vendeur"]})).await;
+    }
+    service.quiet(&world).await;
+    assert_eq!((world.labelled().await.len(), world.people().await.len()), (0, 7));
+    for id in &ids {
+        world.crm_update(id, json!({"tags": []})).await;
+    }
+    service.quiet(&world).await;
+    let listed = world.carnet(&["brake", "list", "--sync", "sellers", "--json"]).await.json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "they leave for good now: {listed:#}");
+    assert_eq!(stopped(&world).await.len(), 2);
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_filter_that_is_changed_by_mistake_empties_no_phone() {
     let (world, service, ids) = clients("trash", 8).await;
     let declared = world.declared().replace("tags = [\"client\"]", "tags = [\"clients\"]");
