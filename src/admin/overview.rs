@@ -8,6 +8,7 @@ use crate::{
     queue::dead,
     store::{
         StoreError,
+        brake::Brake,
         current::{Current, SyncSpec},
         keys::CrmKeys,
         ledger::LedgerView,
@@ -32,6 +33,8 @@ pub struct SyncOverview {
     pub waiting: u64,
     /// Contacts that a person must decide on.
     pub needs_you: usize,
+    /// Contacts that the brake has stopped.
+    pub braked: u64,
     /// Contacts that stay as their owner left them: deleted in Google, label taken off, or left out by an answer.
     pub refused: u64,
     /// Contacts that cannot succeed as they are.
@@ -52,6 +55,7 @@ struct Signs {
     wanted: bool,
     run: Option<Run>,
     needs_you: usize,
+    braked: u64,
     waiting: u64,
 }
 
@@ -86,6 +90,7 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         wanted: runs.wanted().await?.is_some(),
         run: runs.current().await?,
         needs_you,
+        braked: Brake::new(pool.clone(), keys, &sync.id).held_count().await?,
         waiting: live + bulk,
     };
     let (state, why) = signs.read();
@@ -96,6 +101,7 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         linked,
         waiting: signs.waiting,
         needs_you,
+        braked: signs.braked,
         refused,
         dead: letters.iter().filter(|d| d.sync == sync.id).count() as u64,
         last_run: signs.run.and_then(|run| run.finished),
@@ -120,6 +126,8 @@ impl Signs {
             ("waiting", Some("a run begins soon".to_owned()))
         } else if let Some(run) = failed {
             ("failed", run.error.clone())
+        } else if self.braked > 0 {
+            ("needs you", Some(stopped(self.braked)))
         } else if self.needs_you > 0 {
             ("needs you", None)
         } else if self.waiting > 0 {
@@ -128,6 +136,14 @@ impl Signs {
             ("up to date", None)
         }
     }
+}
+
+fn stopped(contacts: u64) -> String {
+    let what = match contacts {
+        1 => "1 contact that would be removed or overwritten".to_owned(),
+        many => format!("{many} contacts that would be removed or overwritten"),
+    };
+    format!("the brake has stopped {what}; see `carnet brake list`, then allow or discard it")
 }
 
 /// All syncs in one sentence: what is wrong first.
@@ -157,7 +173,16 @@ mod tests {
     use super::*;
 
     fn signs() -> Signs {
-        Signs { connected: true, stopped: None, paused: false, wanted: false, run: None, needs_you: 0, waiting: 0 }
+        Signs {
+            connected: true,
+            stopped: None,
+            paused: false,
+            wanted: false,
+            run: None,
+            needs_you: 0,
+            braked: 0,
+            waiting: 0,
+        }
     }
 
     fn run(state: RunState) -> Option<Run> {
@@ -171,6 +196,7 @@ mod tests {
             (signs(), "up to date", None),
             (Signs { waiting: 3, ..signs() }, "waiting", None),
             (Signs { waiting: 3, needs_you: 1, ..signs() }, "needs you", None),
+            (Signs { waiting: 3, needs_you: 1, braked: 2, ..signs() }, "needs you", Some(stopped(2))),
             (Signs { needs_you: 1, run: run(RunState::Reading), ..signs() }, "working", said()),
             (Signs { run: run(RunState::Failed), ..signs() }, "failed", said()),
             (
@@ -195,6 +221,7 @@ mod tests {
             linked: 0,
             waiting: 0,
             needs_you: 0,
+            braked: 0,
             refused: 0,
             dead: 0,
             last_run: None,

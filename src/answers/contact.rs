@@ -17,6 +17,7 @@ use crate::{
     queue::dead,
     store::{
         StoreError,
+        brake::{self, Brake},
         census::Census,
         current::{CrmAccount, SyncSpec},
         journal,
@@ -61,10 +62,21 @@ pub struct Standing {
     pub refusal: Option<&'static str>,
     /// What waits to be done.
     pub waiting: Option<Waiting>,
+    /// What the brake has stopped.
+    pub braked: Option<BrakedView>,
     /// What a person is asked.
     pub question: Option<Question>,
     /// What could not be done, oldest first.
     pub dead_letters: Vec<DeadLetterView>,
+}
+
+/// What a sync was stopped from doing to a contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BrakedView {
+    /// `removal` or `overwrite`.
+    pub what: brake::Kind,
+    /// Why, in words.
+    pub why: String,
 }
 
 /// A contact that waits to be looked at.
@@ -142,6 +154,8 @@ impl Desk {
         let refusal = refusals.find(|(its, refusal)| *its == contact && refusal.concerns(&sync.id));
         let runs = Runs::new(self.pool.clone(), keys.clone(), &sync.id);
         let letters = dead::list(&self.pool, &keys).await?.into_iter();
+        let brake = Brake::new(self.pool.clone(), keys.clone(), &sync.id);
+        let braked = brake.standings(&[contact.to_owned()]).await?.into_iter().find_map(|standing| standing.held);
         let known = link.as_ref().filter(|l| l.state != LinkState::DeletedInCrm);
         let mut standing = Standing {
             sync: sync.spec.name.clone(),
@@ -152,6 +166,7 @@ impl Desk {
             version: link.as_ref().and_then(|l| l.version),
             refusal: refusal.map(|(_, refusal)| refusal.code()),
             waiting: waiting(&runs, contact).await?,
+            braked: braked.map(|held| BrakedView { what: held.kind, why: held.why }),
             question: question.cloned(),
             dead_letters: letters
                 .filter(|l| l.contact == contact && l.sync == sync.id)

@@ -1,6 +1,7 @@
-//! What people ask about contacts and decide on them: questions answered, one contact looked at, a refusal taken back. The
-//! command line and the API both come here. Nothing is written to Google: a decision is remembered, and its contact marked.
+//! What people ask about contacts and decide on them: questions answered, one contact looked at, a refusal taken back, a brake
+//! released. The command line and the API both come here. Nothing is written to Google: a decision is remembered, and its contact marked.
 
+mod brake;
 mod contact;
 mod questions;
 mod refusals;
@@ -24,7 +25,8 @@ use crate::{
     work::Decision,
 };
 
-pub use contact::{ContactView, DeadLetterView, Standing, Waiting};
+pub use brake::{Braked, Said, in_words};
+pub use contact::{BrakedView, ContactView, DeadLetterView, Standing, Waiting};
 pub use questions::{Answer, Question};
 pub use refusals::{Refused, Restored};
 
@@ -43,6 +45,12 @@ pub enum Declined {
     NoQuestion(String),
     #[error("several syncs ask about \"{contact}\": {}; say which, with --sync", syncs.join(", "))]
     SeveralAsk { contact: String, syncs: Vec<String> },
+    #[error("no brake has stopped \"{0}\"; see `carnet brake list`")]
+    NotBraked(String),
+    #[error("the brakes of several syncs have stopped \"{contact}\": {}; say which, with --sync", syncs.join(", "))]
+    SeveralBrakes { contact: String, syncs: Vec<String> },
+    #[error("there is no sync \"{0}\"; see `carnet sync list`")]
+    NoSync(String),
     #[error("a Google contact is written people/c…, as `carnet needs list` prints it")]
     NoResource,
     #[error("there is no CRM account \"{0}\"; it is written CRM-NAME/ACCOUNT-ID, as in the declared state")]
@@ -67,6 +75,9 @@ impl Declined {
         match self {
             Self::NoQuestion(_) => "no_question",
             Self::SeveralAsk { .. } => "several_syncs_ask",
+            Self::NotBraked(_) => "not_braked",
+            Self::SeveralBrakes { .. } => "several_brakes",
+            Self::NoSync(_) => "no_sync",
             Self::NoResource => "no_resource",
             Self::NoAccount(_) => "no_account",
             Self::NoContact(_) => "no_contact",
@@ -125,7 +136,11 @@ impl Desk {
 
     /// Marks the contact for a sync: it is looked at now.
     async fn mark(&self, sync: &SyncSpec, contact: &str) -> Result<(), StoreError> {
-        let contacts = [(contact.to_owned(), None)];
+        self.mark_all(sync, &[contact.to_owned()]).await
+    }
+
+    async fn mark_all(&self, sync: &SyncSpec, contacts: &[String]) -> Result<(), StoreError> {
+        let contacts: Vec<(String, Option<String>)> = contacts.iter().map(|contact| (contact.clone(), None)).collect();
         let marking = Marking { sync: &sync.id, run: None, contacts: &contacts, run_body: None };
         mark(&self.pool, &CrmKeys::new(&sync.account.key), marking).await
     }

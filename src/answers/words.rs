@@ -24,7 +24,7 @@ pub(super) fn state(standing: &Standing, paused: bool) -> &'static str {
         "failed"
     } else if standing.refusal.is_some() {
         "up to date"
-    } else if standing.question.is_some() {
+    } else if standing.question.is_some() || standing.braked.is_some() {
         "needs you"
     } else if standing.waiting.is_some() {
         if paused { "paused" } else { "waiting" }
@@ -47,6 +47,10 @@ pub(super) fn sentence(standing: &Standing, contact: &str, in_crm: bool) -> Stri
     }
     if let Some(question) = &standing.question {
         return format!("it needs you: {}; see `carnet needs list`", question.why);
+    }
+    if let Some(braked) = &standing.braked {
+        let (what, why) = (super::in_words(braked.what), &braked.why);
+        return format!("it would be {what} ({why}), and the brake has stopped that; see `carnet brake list`");
     }
     if let Some(waiting) = &standing.waiting {
         return format!("it waits: {}", waiting.why);
@@ -84,7 +88,10 @@ pub(super) fn waits(code: Option<&str>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answers::contact::{DeadLetterView, Waiting};
+    use crate::{
+        answers::contact::{BrakedView, DeadLetterView, Waiting},
+        store::brake::Kind,
+    };
 
     fn standing(link: &'static str) -> Standing {
         Standing { link, ..Standing::default() }
@@ -112,6 +119,16 @@ mod tests {
                 false,
                 "failed",
                 "it failed: no; `carnet dead replay 1-0`",
+            ),
+            (
+                Standing {
+                    braked: Some(BrakedView { what: Kind::Removal, why: "deleted in the CRM".into() }),
+                    waiting: waiting(),
+                    ..standing("managed")
+                },
+                false,
+                "needs you",
+                "it would be taken out (deleted in the CRM), and the brake has stopped that",
             ),
             (standing("deleted-in-crm"), false, "up to date", "the CRM has deleted it"),
             (standing("none"), false, "up to date", "this sync knows nothing of it"),

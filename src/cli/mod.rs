@@ -1,6 +1,7 @@
 //! The command line. Exit code 0: done, 1: failed, 2: not understood.
 
 mod apply;
+mod brake;
 mod contact;
 mod control;
 mod dead;
@@ -55,6 +56,8 @@ enum Command {
     Dead(dead::Dead),
     /// Questions that a person must decide.
     Needs(needs::Needs),
+    /// Contacts that a sync was stopped from removing or overwriting, because they were too many.
+    Brake(brake::Brake),
     /// Where a contact is, and back with those that were deleted or whose label was taken off.
     Contact(contact::Contact),
     /// Look whether everything is well, and what to do about what is not.
@@ -103,6 +106,7 @@ pub async fn run() -> ExitCode {
         Command::Sync(command) => command.run(settings, json).await,
         Command::Dead(command) => command.run(settings, json).await,
         Command::Needs(command) => command.run(settings, json).await,
+        Command::Brake(command) => command.run(settings, json).await,
         Command::Contact(command) => command.run(settings, json).await,
         Command::Doctor(command) => match command.run(settings, json).await {
             Ok(true) => Ok(()),

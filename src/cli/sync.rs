@@ -108,7 +108,8 @@ async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow:
             .iter()
             .map(|l| {
                 let state = l.why.as_ref().map_or_else(|| l.state.to_owned(), |why| format!("{}: {why}", l.state));
-                let numbers = [l.linked, l.waiting, l.needs_you as u64, l.refused, l.dead].map(|n| n.to_string());
+                let numbers =
+                    [l.linked, l.waiting, l.needs_you as u64 + l.braked, l.refused, l.dead].map(|n| n.to_string());
                 let mut row = vec![l.name.clone()];
                 row.extend(numbers);
                 row.push(l.last_run.map_or_else(|| "never".into(), |at| at.to_string()));

@@ -51,6 +51,12 @@ tune! {
     retry_max: millis = "RETRY_MAX_MS", 900_000;
     /// Retries of a contact before it becomes a dead letter.
     retry_attempts: count = "RETRY_ATTEMPTS", 12;
+    /// Contacts of a sync that may be removed or overwritten within 24 hours, however few it has, before its brake stops the rest.
+    brake_least: count = "BRAKE_LEAST", 5;
+    /// The same in percent of the contacts that it holds.
+    brake_percent: count = "BRAKE_PERCENT", 10;
+    /// The same at the most, however many it holds.
+    brake_most: count = "BRAKE_MOST", 50;
     /// Milliseconds between two looks at everything that may be due.
     sweep: millis = "SWEEP_MS", 1_000;
     /// Milliseconds by which a reading from the CRM may be older than the event before it is read again.

@@ -44,6 +44,23 @@ pub enum Outside {
     OtherValue,
 }
 
+impl Outside {
+    /// As it is serialised.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unrecognisable => "unrecognisable",
+            Self::NotOwner => "not-owner",
+            Self::NoTag => "no-tag",
+            Self::LacksTag => "lacks-tag",
+            Self::HasTag => "has-tag",
+            Self::NoPhone => "no-phone",
+            Self::NoEmail => "no-email",
+            Self::TooOld => "too-old",
+            Self::OtherValue => "other-value",
+        }
+    }
+}
+
 impl fmt::Display for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -3,7 +3,7 @@
 use crate::{
     google::person::{Field, Person},
     plan::{change::Change, link::Link, merge::Kept},
-    store::ledger::Mark,
+    store::{brake::Held, ledger::Mark},
 };
 
 /// Why a contact is tried again after Google refused it: its label was looked for first.
@@ -56,6 +56,8 @@ pub struct Task {
     pub kept: Vec<Kept>,
     /// What the CRM said, as JSON, for a dead letter.
     pub reading: String,
+    /// If it takes the contact out or writes over its owner's values: what the brake notes when it stops it.
+    pub brake: Option<Held>,
 }
 
 impl Task {

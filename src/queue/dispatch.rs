@@ -52,12 +52,18 @@ pub struct Marking<'a> {
 
 /// Marks contacts dirty, due now.
 pub async fn mark(pool: &Pool, keys: &CrmKeys, marking: Marking<'_>) -> Result<(), StoreError> {
+    mark_page(pool, keys, marking, &[]).await
+}
+
+/// The same for a page of a run; `seen` are the ids of all contacts on it, noted in the same step.
+pub async fn mark_page(pool: &Pool, keys: &CrmKeys, marking: Marking<'_>, seen: &[&str]) -> Result<(), StoreError> {
     let list: Vec<(&str, serde_json::Value)> = marking
         .contacts
         .iter()
         .map(|(contact, reading)| (contact.as_str(), reading.as_ref().map_or(false.into(), |r| r.as_str().into())))
         .collect();
-    let list = serde_json::to_string(&list).map_err(|e| StoreError::Unreadable("marks", e.to_string()))?;
+    let json = |e: serde_json::Error| StoreError::Unreadable("marks", e.to_string());
+    let (list, seen) = (serde_json::to_string(&list).map_err(json)?, serde_json::to_string(seen).map_err(json)?);
     let _: i64 = redis::Script::new(include_str!("mark.lua"))
         .key(keys.generation())
         .key(keys.due(marking.sync))
@@ -66,11 +72,13 @@ pub async fn mark(pool: &Pool, keys: &CrmKeys, marking: Marking<'_>) -> Result<(
         .key(keys.readings(marking.sync))
         .key(keys.run_counts())
         .key(keys.run(marking.sync))
+        .key(keys.seen(marking.sync, marking.run.unwrap_or_default()))
         .arg(pool.clock.now_ms())
         .arg(if marking.run.is_some() { "bulk" } else { "live" })
         .arg(marking.run.unwrap_or_default())
         .arg(list)
         .arg(marking.run_body.unwrap_or_default())
+        .arg(seen)
         .invoke_async(&mut pool.get().await?)
         .await?;
     Ok(())

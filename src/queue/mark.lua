@@ -1,6 +1,7 @@
 -- Marks contacts dirty for one sync: a page of a reconcile, a replay, an answer to a question.
--- KEYS 1 generation, 2 due, 3 bulk, 4 marks, 5 readings, 6 run-counts, 7 run
--- ARGV 1 now (ms), 2 lane ("live" or "bulk"), 3 run id or "", 4 JSON list of {contact, reading or false}, 5 the run's new body or ""
+-- KEYS 1 generation, 2 due, 3 bulk, 4 marks, 5 readings, 6 run-counts, 7 run, 8 seen
+-- ARGV 1 now (ms), 2 lane ("live" or "bulk"), 3 run id or "", 4 JSON list of {contact, reading or false}, 5 the run's new body or "",
+-- 6 JSON list of the contacts on the page
 -- Returns how many contacts were marked.
 local now, lane, run = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local list = cjson.decode(ARGV[4])
@@ -34,6 +35,9 @@ for _, item in ipairs(list) do
   redis.call('HSET', KEYS[4], contact, cjson.encode(m))
   if reading then redis.call('HSET', KEYS[5], contact, reading) else redis.call('HDEL', KEYS[5], contact) end
 end
+for _, contact in ipairs(cjson.decode(ARGV[6])) do redis.call('SADD', KEYS[8], contact) end
+-- A run that is never taken up again leaves nothing behind.
+if ARGV[6] ~= '[]' then redis.call('EXPIRE', KEYS[8], 604800) end
 -- Where the run is and what it marked are one write, so it resumes at the page.
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[7], 'body', ARGV[5]) end
 return #list

@@ -1,7 +1,8 @@
 //! The slow road: every CRM contact page by page against the links, so that what a webhook missed is repaired. It decides
 //! nothing new: what differs is marked dirty with what the page said, and goes through the same plan and push, behind live
-//! contacts. It removes nothing by absence.
+//! contacts. What the CRM does not list any more is looked up by itself, and removed only if that is answered by *not found*.
 
+mod absence;
 mod preview;
 mod report;
 mod walk;

@@ -20,13 +20,18 @@ pub fn report(run: &Run) -> String {
         RunState::Reading => format!("Run {} reads the CRM", run.id),
         RunState::Writing => format!("Run {} writes", run.id),
     };
+    let behind = i64::try_from(run.listed.held).unwrap_or(0) + count("braked");
+    let braked =
+        if behind > 0 { format!(" {behind} wait behind the brake: see `carnet brake list`.") } else { String::new() };
+    let doubt = run.listed.doubt.as_ref();
+    let doubt = doubt.map_or_else(String::new, |why| format!(" Nothing was concluded about absent contacts: {why}."));
     let twins = if run.twins > 0 { format!(" {} twins were folded.", run.twins) } else { String::new() };
     let proof = run.proof.as_ref().map_or_else(String::new, |proof| format!(" {}", proved(proof)));
     let noticed = run.noticed.as_ref().map_or_else(String::new, |noticed| format!(" {noticed}."));
     let why = run.error.as_ref().map_or_else(String::new, |e| format!(" {e}."));
     format!(
         "{head}: {} contacts seen; {} created, {} adopted, {} updated, {} removed, {} already right, {} left out, {} refused by \
-         the owner, {} need you, {} dead letters, {} unreadable; {} still to do.{twins}{proof}{noticed}{why}",
+         the owner, {} need you, {} dead letters, {} unreadable; {} still to do.{braked}{doubt}{twins}{proof}{noticed}{why}",
         run.seen,
         count("created"),
         count("adopted"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use redis::AsyncCommands;
 use tokio_util::sync::CancellationToken;
 
+use super::absence::note;
 use crate::{
     claim::{CrmAccessFailure, Tools, other_writer},
     contact::Contact,
@@ -15,9 +16,10 @@ use crate::{
         link::{Link, LinkState},
         triage::{Triage, triage},
     },
-    queue::dispatch::{Marking, mark},
+    queue::dispatch::{Marking, mark_page},
     store::{
         StoreError,
+        brake::{Brake, Standing},
         census::Census,
         current::SyncSpec,
         encode, journal,
@@ -25,7 +27,7 @@ use crate::{
         lease::Lease,
         ledger::LedgerView,
         proofs::{Moment, Proof, Proofs},
-        runs::{Run, RunState, Runs},
+        runs::{Listed, Run, RunKind, RunState, Runs},
     },
     work::{identifiers, wanted},
 };
@@ -45,10 +47,10 @@ pub enum Interrupted {
 }
 
 pub(super) struct Walk<'a> {
-    tools: &'a Tools,
-    sync: &'a Arc<SyncSpec>,
-    runs: Runs,
-    keys: CrmKeys,
+    pub(super) tools: &'a Tools,
+    pub(super) sync: &'a Arc<SyncSpec>,
+    pub(super) runs: Runs,
+    pub(super) keys: CrmKeys,
     stop: &'a CancellationToken,
 }
 
@@ -100,13 +102,17 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
             run.state = RunState::Reading;
-            (run.cursor, run.seen) = (None, 0);
+            (run.cursor, run.seen, run.listed) = (None, 0, Listed::default());
             self.runs.save(run).await?;
         }
         if run.state == RunState::Reading {
             self.read(run, lease, ring).await?;
         }
         if run.state == RunState::Writing {
+            if !run.listed.concluded && run.kind == RunKind::Reconcile {
+                self.conclude(run).await?;
+                ring();
+            }
             self.wait(run, lease, ring).await?;
         }
         Ok(())
@@ -144,13 +150,14 @@ impl<'a> Walk<'a> {
             let marked = self.differing(run, &page).await?;
             run.unreadable += page.skipped.len() as u64;
             run.marked += marked.len() as u64;
+            let seen = note(&mut run.listed, &page);
             let more = advance(run, &page);
             if !more {
                 run.state = RunState::Writing;
             }
             let body = encode("a run", run)?;
             let marking = Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &marked, run_body: Some(&body) };
-            mark(&self.tools.pool, &self.keys, marking).await?;
+            mark_page(&self.tools.pool, &self.keys, marking, &seen).await?;
             ring();
             if !more {
                 return Ok(());
@@ -165,10 +172,16 @@ impl<'a> Walk<'a> {
         let view = LedgerView::new(self.tools.pool.clone(), &self.sync.account.key, &google.subject);
         let ids: Vec<String> = page.contacts.iter().map(|c| c.id.clone()).collect();
         let links = view.links::<Link>(&ids).await?;
+        let brake = Brake::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id);
+        let standings = brake.standings(&ids).await?;
         let mut marked = Vec::new();
-        for (contact, link) in page.contacts.iter().zip(links) {
+        for ((contact, link), standing) in page.contacts.iter().zip(links).zip(standings) {
             run.seen += 1;
             match differs(self.sync, contact, link.as_ref()) {
+                // The brake has stopped it, and by now it may be as it should be.
+                Differs::No | Differs::Outside(_) if standing != Standing::default() => {
+                    marked.push((contact.id.clone(), Some(encode("a reading", contact)?)));
+                }
                 Differs::No => run.unchanged += 1,
                 Differs::Outside(_) => run.outside += 1,
                 Differs::Yes => marked.push((contact.id.clone(), Some(encode("a reading", contact)?))),

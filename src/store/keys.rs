@@ -75,7 +75,7 @@ impl CrmKeys {
     pub fn marks(&self, sync: &str) -> String {
         self.key(&format!("marks:{sync}"))
     }
-    /// Hash of a sync: state (paused, last run …).
+    /// Hash of a sync: state (paused, last run, when its brake engaged …).
     pub fn sync(&self, sync: &str) -> String {
         self.key(&format!("sync:{sync}"))
     }
@@ -94,6 +94,22 @@ impl CrmKeys {
     /// List of a sync: reports of its runs, newest first.
     pub fn reports(&self, sync: &str) -> String {
         self.key(&format!("reports:{sync}"))
+    }
+    /// Set of a run: ids of the contacts that the CRM has listed so far.
+    pub fn seen(&self, sync: &str, run: &str) -> String {
+        self.key(&format!("seen:{sync}:{run}"))
+    }
+    /// Hash of a sync: contact that its brake has stopped → from what.
+    pub fn brake_held(&self, sync: &str) -> String {
+        self.key(&format!("brake-held:{sync}"))
+    }
+    /// Sorted set of a sync: contact that it took out or wrote over → when (ms).
+    pub fn brake_spent(&self, sync: &str) -> String {
+        self.key(&format!("brake-spent:{sync}"))
+    }
+    /// Hash of a sync: contact → what a person said when the brake had stopped it.
+    pub fn brake_words(&self, sync: &str) -> String {
+        self.key(&format!("brake-words:{sync}"))
     }
     /// The fencing token of the worker that may write for this Google account.
     pub fn fence(&self, subject: &str) -> String {

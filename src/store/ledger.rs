@@ -18,6 +18,8 @@ use super::{
 
 pub(super) const JOURNAL_LENGTH: usize = 100_000;
 const DEAD_LENGTH: u64 = 100_000;
+/// Links read in one step of a scan.
+const SCANNED: usize = 500;
 
 /// A contact's mark: that it is dirty, since when and why.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -94,6 +96,14 @@ pub struct Step {
     pub why: Option<&'static str>,
     /// Forget the reading that a reconcile left.
     pub reread: bool,
+    /// The brake stops it: an entry of [`super::brake::Held`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
+    /// It is taken out or written over, at this time (ms), and uses the brake up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spend: Option<i64>,
+    /// What a person said of it to the brake goes on to hold.
+    pub keep_word: bool,
 }
 
 /// `Some(None)` is written as `false`, which the script reads as "remove".
@@ -170,7 +180,7 @@ impl Ledger {
         }
         let nonce = random_text(6).map_err(|e| StoreError::Unreadable("a nonce", e.to_string()))?;
         let keys = &self.keys;
-        let answer: Vec<i64> = redis::Script::new(include_str!("settle.lua"))
+        let answer: Vec<i64> = redis::Script::new(concat!(include_str!("hold.lua"), include_str!("settle.lua")))
             .key(keys.fence(&self.subject))
             .key(keys.sequence(&self.subject))
             .key(keys.links(&self.subject))
@@ -186,6 +196,10 @@ impl Ledger {
             .key(keys.dead())
             .key(keys.nonce(&self.subject))
             .key(keys.decisions(&self.subject))
+            .key(keys.brake_held(sync))
+            .key(keys.brake_spent(sync))
+            .key(keys.brake_words(sync))
+            .key(keys.sync(sync))
             .arg(&self.token)
             .arg(self.sequence)
             .arg(encode("steps", &steps)?)
@@ -266,6 +280,15 @@ impl LedgerView {
     /// How many Google contacts are linked. (Links of contacts that are gone are kept for a while; they own nothing.)
     pub async fn link_count(&self) -> Result<u64, StoreError> {
         Ok(self.pool.get().await?.hlen(self.keys.owners(&self.subject)).await?)
+    }
+
+    /// Some links at a time, with where to go on; 0 begins, and 0 is the end. One may come twice.
+    pub async fn scan<T: DeserializeOwned>(&self, from: u64) -> Result<(u64, Vec<(String, T)>), StoreError> {
+        let mut scan = redis::cmd("HSCAN");
+        scan.arg(self.keys.links(&self.subject)).arg(from).arg("COUNT").arg(SCANNED);
+        let (next, flat): (u64, Vec<(String, String)>) = scan.query_async(&mut self.pool.get().await?).await?;
+        let links = flat.into_iter().map(|(contact, text)| Ok((contact, decode("a link", &text)?)));
+        Ok((next, links.collect::<Result<_, StoreError>>()?))
     }
 
     async fn many<T: DeserializeOwned>(

@@ -44,6 +44,26 @@ pub enum RunKind {
     Undo,
 }
 
+/// What a walk through the CRM's whole list told, beside its contacts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listed {
+    /// The greatest number of contacts that the CRM said to have during the walk.
+    pub most: u64,
+    /// The number that it said last; `None` when it never said.
+    pub last: Option<u64>,
+    /// Entries whose id could not be read.
+    pub nameless: u64,
+    /// Whether it was concluded who is absent.
+    pub concluded: bool,
+    /// Contacts of the sync that the CRM did not list.
+    pub absent: u64,
+    /// Those that were stopped by the brake unread, because they were too many.
+    pub held: u64,
+    /// Why nothing was concluded, in words.
+    pub doubt: Option<String>,
+}
+
 /// One pass over a sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -95,6 +115,9 @@ pub struct Run {
     /// What else was noticed, in words.
     #[serde(default)]
     pub noticed: Option<String>,
+    /// What the CRM's list as a whole said.
+    #[serde(default)]
+    pub listed: Listed,
     /// Counters of what became of the marked ones (`created`, `updated`, …), filled at the end and when asked.
     #[serde(default)]
     pub counts: BTreeMap<String, i64>,
@@ -126,6 +149,7 @@ impl Run {
             proves: false,
             proof: None,
             noticed: None,
+            listed: Listed::default(),
             counts: BTreeMap::new(),
             error: None,
         }
@@ -218,7 +242,7 @@ impl Runs {
 
     /// Counters of a run.
     pub async fn counts(&self, run: &str) -> Result<BTreeMap<String, i64>, StoreError> {
-        const NAMES: [&str; 11] = [
+        const NAMES: [&str; 12] = [
             "left",
             "created",
             "adopted",
@@ -230,6 +254,7 @@ impl Runs {
             "dead",
             "skipped",
             "again",
+            "braked",
         ];
         let fields: Vec<String> = NAMES.iter().map(|n| format!("{run}:{n}")).collect();
         let held: Vec<Option<i64>> = self.pool.get().await?.hmget(self.keys.run_counts(), &fields).await?;

@@ -1,7 +1,7 @@
 -- Writes what became of some contacts of one sync: links, intents, journal, questions, dead letters and clean marks, all or nothing,
 -- and only for the worker that holds the Google account now.
 -- KEYS 1 fence, 2 sequence, 3 links, 4 owners, 5 intents, 6 needs, 7 journal, 8 marks, 9 due, 10 bulk, 11 readings, 12 run-counts, 13 dead,
--- 14 nonce of the last step, 15 decisions
+-- 14 nonce of the last step, 15 decisions, 16 contacts behind the brake, 17 contacts that used it up, 18 what was said of them, 19 the sync
 -- ARGV 1 fencing token, 2 expected sequence, 3 steps as JSON, 4 journal length, 5 dead-letter length, 6 nonce of this step
 -- Returns {new sequence}, {-1} when another worker holds the account, {-2, sequence} when Redis is not where this worker left it.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1 } end
@@ -35,6 +35,11 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
   put(KEYS[6], contact, s.need)
   if given(s.journal) then add(KEYS[7], ARGV[4], s.journal) end
   if given(s.dead) then add(KEYS[13], ARGV[5], s.dead) end
+  if given(s.spend) then
+    redis.call('ZADD', KEYS[17], s.spend, contact)
+    redis.call('ZREMRANGEBYSCORE', KEYS[17], '-inf', s.spend - 86400000)
+  end
+  if given(s.hold) then hold(KEYS[16], KEYS[19], contact, s.hold) end
 
   local held = redis.call('HGET', KEYS[8], contact)
   local m = held and cjson.decode(held)
@@ -45,6 +50,11 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
       redis.call('ZREM', KEYS[9], contact)
       redis.call('ZREM', KEYS[10], contact)
       redis.call('HDEL', KEYS[11], contact)
+      -- Nothing holds it back: it was done, or need not be done any more. What was said of it is done with too.
+      if not given(s.hold) and s.count ~= 'dead' then
+        redis.call('HDEL', KEYS[16], contact)
+        if not s.keep_word then redis.call('HDEL', KEYS[18], contact) end
+      end
       if m.run then
         redis.call('HINCRBY', KEYS[12], m.run .. ':left', -1)
         if given(s.count) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.count, 1) end

@@ -30,6 +30,7 @@ use crate::{
 };
 
 use super::{
+    brake,
     gather::{State, gather},
     matching::read,
     recall::{recall, recall_leaving},
@@ -116,6 +117,7 @@ pub async fn work_off(
     tasks.extend(Box::pin(work.retire(account, leaving)).await?);
     tasks.extend(Box::pin(work.merge_linked(account, linked)).await?);
     tasks.extend(Box::pin(work.match_unlinked(account, unlinked)).await?);
+    let tasks = work.brake(tasks).await?;
     Box::pin(work.resolve(account, uncertain)).await?;
     Box::pin(push(account, &mut work.context, tasks)).await
 }
@@ -288,7 +290,7 @@ impl Work<'_> {
                     steps.push(Step { journal: Some(journal), ..*step });
                 }
                 Retirement::Note(step) => steps.push(*step),
-                Retirement::Do(task) => tasks.push(*task),
+                Retirement::Do(task) => tasks.push(Task { brake: brake::taking_out(self.tools, why), ..*task }),
             }
         }
         self.context.settle(&steps).await?;

@@ -13,7 +13,7 @@ use crate::{
         desired::Desired,
         heir::inherited,
         link::{Link, LinkState},
-        merge::{self, Kept, Merge, kept_in_words, merge},
+        merge::{self, Kept, Merge, is_overwrite, kept_in_words, merge},
         stamp::Origin,
     },
     push::{Deed, Task, label},
@@ -22,6 +22,7 @@ use crate::{
 
 use super::{
     batch::{Decision, Item, Work, new_op, wanted},
+    brake,
     matching::{Found, look_up_vanished, read},
     settle,
 };
@@ -178,8 +179,9 @@ impl Work<'_> {
             });
         }
         let disown = item.link.as_ref().map(|l| l.resource.clone()).filter(|r| *r != person.resource_name);
+        let brake = is_overwrite(&change).then(|| brake::writing_over(self.tools, &link.digest));
         let deed = Deed::Update { change: Box::new(change), before: Box::new(person.clone()) };
-        Ok(Some(Task { kept: merged.kept, ..self.task(item, contact, deed, link, disown, action)? }))
+        Ok(Some(Task { kept: merged.kept, brake, ..self.task(item, contact, deed, link, disown, action)? }))
     }
 
     /// The label is not on the person any more. If it still exists the user took it off, and that is respected; if it is gone
@@ -247,6 +249,7 @@ impl Work<'_> {
             action,
             kept: Vec::new(),
             reading: encode("a reading", contact)?,
+            brake: None,
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod bell;
+mod brake;
 mod gather;
 mod linked;
 mod matching;
@@ -21,6 +22,7 @@ mod unlinked;
 
 pub use batch::{Decision, identifiers, wanted};
 pub use bell::Bell;
+pub use brake::{DELETED, Room, about_outside, about_overwrite};
 pub use matching::{Found, look_up};
 pub use scheduler::Workers;
 pub use settle::Need;

@@ -88,6 +88,7 @@ pub(super) fn retire(
             reason: leaving.to_string(),
             kept: Vec::new(),
             reading: String::new(),
+            brake: None,
         }))
     };
     // Only what we made may go to the trash, and only when nobody else holds it; its owner keeps what lost our label.

@@ -23,6 +23,7 @@ const SINGLE: &str = "people.deleteContact";
 async fn world() -> World {
     let mut world = World::new().await;
     world.sync_lines = "every = \"off\"\nremoval = \"trash\"\ntags = [\"client\"]".into();
+    world.set("CARNET_TUNE_BRAKE_LEAST", 50);
     world
 }
 

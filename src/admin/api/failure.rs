@@ -48,11 +48,16 @@ impl ApiFailure {
 impl From<Declined> for ApiFailure {
     fn from(declined: Declined) -> Self {
         let status = match declined {
-            Declined::NoQuestion(_) | Declined::NoContact(_) | Declined::NoAccount(_) => StatusCode::NOT_FOUND,
+            Declined::NoQuestion(_)
+            | Declined::NoContact(_)
+            | Declined::NoAccount(_)
+            | Declined::NoSync(_)
+            | Declined::NotBraked(_) => StatusCode::NOT_FOUND,
             Declined::NoResource => StatusCode::BAD_REQUEST,
-            Declined::SeveralAsk { .. } | Declined::SeveralAccounts { .. } | Declined::NothingToRestore(_) => {
-                StatusCode::CONFLICT
-            }
+            Declined::SeveralAsk { .. }
+            | Declined::SeveralAccounts { .. }
+            | Declined::SeveralBrakes { .. }
+            | Declined::NothingToRestore(_) => StatusCode::CONFLICT,
             Declined::Store(_) | Declined::Registry(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         if status.is_server_error() {

@@ -1,6 +1,7 @@
 //! `/api/v1/…`: JSON for machines, with the API token. What a call does, the command line does in the same way. Described by
 //! the OpenAPI document beside this file, which is held against the table of endpoints.
 
+mod brake;
 mod contacts;
 mod failure;
 mod needs;
@@ -42,12 +43,15 @@ impl Api {
 }
 
 /// Every endpoint, as the document names it.
-fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 7] {
+fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 10] {
     [
         (Method::GET, "/needs", get(needs::list)),
         (Method::POST, "/needs/{sync}/{contact}/link", post(needs::link)),
         (Method::POST, "/needs/{sync}/{contact}/create", post(needs::create)),
         (Method::POST, "/needs/{sync}/{contact}/skip", post(needs::skip)),
+        (Method::GET, "/brake", get(brake::list)),
+        (Method::POST, "/brake/{sync}/allow", post(brake::allow)),
+        (Method::POST, "/brake/{sync}/discard", post(brake::discard)),
         (Method::GET, "/refused", get(contacts::refused)),
         (Method::GET, "/contacts/{crm}/{account}/{contact}", get(contacts::show)),
         (Method::POST, "/contacts/{crm}/{account}/{contact}/restore", post(contacts::restore)),

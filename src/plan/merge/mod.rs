@@ -83,6 +83,11 @@ pub fn kept_in_words(kept: &[Kept]) -> String {
     kept.iter().map(|k| format!("{}: {}", k.field.mask(), k.why)).collect::<Vec<_>>().join("; ")
 }
 
+/// Whether a change replaces a value that we had not written.
+pub fn is_overwrite(change: &Change) -> bool {
+    change.wrote.iter().any(|written| [singles::BOTH_REPLACED, singles::REPLACED_USERS].contains(&written.action))
+}
+
 impl Kept {
     /// Whether both sides had changed the value, so that the policy decided.
     pub fn is_conflict(&self) -> bool {

@@ -38,9 +38,11 @@ const UNKNOWN: &str = "the reading of the CRM may lack a part of it";
 pub(super) const BOTH_KEPT: &str = "changed on both sides: Google's stays, by the policy merge";
 /// As [`BOTH_KEPT`], of a note.
 pub(super) const NOTE_KEPT: &str = "changed on both sides: a note of the user's is never replaced";
-const BOTH_REPLACED: &str = "changed on both sides: replaced, by the policy overwrite";
+/// The CRM's was written where both sides changed.
+pub(super) const BOTH_REPLACED: &str = "changed on both sides: replaced, by the policy overwrite";
 const REPLACED: &str = "replaced what we had written";
-const REPLACED_USERS: &str = "replaced the user's own, by the policy overwrite";
+/// The CRM's was written over what is the user's own.
+pub(super) const REPLACED_USERS: &str = "replaced the user's own, by the policy overwrite";
 
 /// What holds for one value.
 #[derive(Clone, Copy)]

@@ -75,9 +75,6 @@ impl<G: Ground> Day<'_, G> {
     async fn tell(&mut self, contact: &str, says: Says, fate: Fate) {
         if fate == Fate::Lost {
             self.say("  its webhook is lost".into());
-            if says == Says::Deleted {
-                self.memory.untold.insert(contact.to_owned());
-            }
         }
         if !self.ground.is_told_by_us() {
             return;

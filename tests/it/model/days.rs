@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use carnet::{
+    queue::dispatch::{Marking, mark},
+    store::{brake::Brake, keys::CrmKeys},
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom as _};
 use serde_json::json;
 
@@ -150,6 +154,26 @@ impl<G: Ground> Day<'_, G> {
         }
     }
 
+    /// Somebody looks at what the brake has stopped, and lets it go on; whether there was any.
+    async fn lets_go(&mut self) -> bool {
+        let (sync, pool) = (self.ground.sync(), self.ground.pool().clone());
+        let keys = CrmKeys::new(&sync.account.key);
+        let brake = Brake::new(pool.clone(), keys.clone(), &sync.id);
+        let held = brake.held().await.expect("the brake");
+        if held.is_empty() {
+            return false;
+        }
+        self.say(format!("let go on: {held:?}"));
+        held.iter().for_each(|_| self.count("braked"));
+        let about: Vec<_> = held.iter().map(|(contact, held)| (contact.clone(), held.about.clone())).collect();
+        brake.consent(&about).await.expect("remembered");
+        let contacts: Vec<_> = held.into_iter().map(|(contact, _)| (contact, None)).collect();
+        let marking = Marking { sync: &sync.id, run: None, contacts: &contacts, run_body: None };
+        mark(&pool, &keys, marking).await.expect("marked");
+        brake.let_go(&about).await.expect("off the list");
+        true
+    }
+
     async fn evening(&mut self) -> Result<(), String> {
         self.ground.world().fair_weather().await;
         self.late_webhooks().await;
@@ -163,6 +187,9 @@ impl<G: Ground> Day<'_, G> {
         }
         self.ground.reconcile().await;
         self.ground.quiet().await?;
+        while self.lets_go().await {
+            self.ground.quiet().await?;
+        }
         let run = self.ground.runs().current().await;
         self.say(format!("the last run: {run:?}"));
         let wrongs = self.verdict().await;

@@ -30,8 +30,6 @@ pub struct Memory {
     /// CRM contacts whose person the owner deleted after it had been given a new name: a listing that saw neither tells of
     /// nobody that was known. It stays deleted, but it may take a full listing until that is noticed.
     pub unnoticed: BTreeSet<String>,
-    /// CRM contacts of whose deletion no webhook told: absence alone removes nothing.
-    pub untold: BTreeSet<String>,
     /// Webhooks under way.
     pub later: Vec<Event>,
     /// The label's name now.

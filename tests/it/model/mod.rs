@@ -59,8 +59,17 @@ fn random_days_end_well_whatever_happens_in_whatever_order() {
     println!("{} days of {STEPS} steps in {:.0} s: {tally:?}", days.len(), began.elapsed().as_secs_f64());
     if one.is_none() {
         // A model in which nothing happens proves nothing.
-        for what in ["created", "adopted", "updated", "removed", "killed", "merged by the user", "questions", "refused"]
-        {
+        for what in [
+            "created",
+            "adopted",
+            "updated",
+            "removed",
+            "braked",
+            "killed",
+            "merged by the user",
+            "questions",
+            "refused",
+        ] {
             assert!(
                 tally.get(what).is_some_and(|count| *count >= days.len() as u64 / 10),
                 "{what} is too rare: {tally:?}"

@@ -84,6 +84,8 @@ impl Outdoors {
             .set("CARNET_TUNE_LEASE_MS", 1500)
             .set("CARNET_TUNE_PROPAGATION_MS", LAG.as_millis() * 3)
             .set("CARNET_TUNE_RETRY_ATTEMPTS", 30)
+            .set("CARNET_TUNE_STALE_READ_MS", LAG.as_millis())
+            .set("CARNET_TUNE_BRAKE_LEAST", 2)
             .set("CARNET_TUNE_SWEEP_MS", 50);
         Self { world, redis, up: None, seed }
     }

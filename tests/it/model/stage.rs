@@ -42,6 +42,8 @@ impl Stage {
         ] {
             world.set(&format!("CARNET_TUNE_{key}"), milliseconds);
         }
+        // A day has few contacts: the brake shall have something to do.
+        world.set("CARNET_TUNE_BRAKE_LEAST", 2);
         let settings = Settings::from_texts(world.settings("127.0.0.1:1")).expect("settings");
         let foundation = Foundation::open(&settings).await.expect("a foundation");
         let current = foundation.current(foundation.installation().clone()).await.expect("a configuration");

@@ -25,7 +25,7 @@ impl<G: Ground> Day<'_, G> {
         let mut wrongs = self.left_over(&look.waiting).await;
         wrongs.extend(self.memory_of_strangers(&look));
         wrongs.extend(self.one_of_each(&look));
-        wrongs.extend(look.strays(self.rules.removal, &self.memory.untold));
+        wrongs.extend(look.strays(self.rules.removal));
         wrongs.extend(self.values(&look));
         wrongs.extend(self.one_label(&look));
         self.reckon(!wrongs.is_empty(), &look).await;
@@ -251,12 +251,12 @@ impl Look {
     }
 
     /// Stamps of contacts that left, or that the CRM does not have.
-    fn strays(&self, removal: &str, untold: &BTreeSet<String>) -> Vec<String> {
+    fn strays(&self, removal: &str) -> Vec<String> {
         let mut wrongs = Vec::new();
         for person in &self.people {
             for id in holds(person) {
                 let here = self.crm.get(&id).is_some_and(is_client);
-                if !here && !self.refused.contains_key(&id) && !untold.contains(&id) {
+                if !here && !self.refused.contains_key(&id) {
                     wrongs
                         .push(format!("{id} left, and is still held (linked as {:?}): {person}", self.links.get(&id)));
                 }

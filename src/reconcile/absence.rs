@@ -1,0 +1,158 @@
+//! Who is absent: contacts that the sync holds and the CRM's list, read to its end, does not have. A list alone removes nobody.
+//! Each absent contact is read by itself, and only *not found* there is a deletion. When they are more than the brake has
+//! room for, none is even read: a CRM that suddenly answers with nothing, or with half, is a matter for a person.
+
+use jiff::Timestamp;
+use redis::AsyncCommands;
+
+use super::walk::Walk;
+use crate::{
+    crm::highlevel::Page,
+    plan::link::Link,
+    queue::dispatch::{Marking, mark},
+    store::{
+        StoreError,
+        brake::{Answer, Brake, Held, Kind},
+        ledger::LedgerView,
+        runs::{Listed, Run},
+    },
+    work::{DELETED, Room},
+};
+
+/// Contacts marked in one step.
+const CHUNK: usize = 1_000;
+/// During a walk so many contacts may be deleted in the CRM without casting doubt on its list …
+const MAY_GO: u64 = 5;
+/// … or one in so many.
+const MAY_GO_OF: u64 = 100;
+
+/// Notes what a page tells of the whole; answers the ids of all contacts on it. What cannot be read exists all the same.
+pub(super) fn note<'p>(listed: &mut Listed, page: &'p Page) -> Vec<&'p str> {
+    listed.most = listed.most.max(page.total.unwrap_or(0));
+    listed.last = page.total.or(listed.last);
+    let unread = page.skipped.iter().map(|skipped| skipped.id.as_deref());
+    listed.nameless += unread.clone().filter(Option::is_none).count() as u64;
+    page.contacts.iter().map(|contact| contact.id.as_str()).chain(unread.flatten()).collect()
+}
+
+/// Why nothing can be concluded from a walk on which this many contacts came, if so.
+fn doubt(listed: &Listed, came: u64) -> Option<String> {
+    let Some(last) = listed.last else { return Some("the CRM did not say how many contacts it has".into()) };
+    if listed.nameless > 0 {
+        return Some(format!("{} entries of the CRM's list have no id that could be read", listed.nameless));
+    }
+    let may_go = MAY_GO.max(listed.most / MAY_GO_OF);
+    if came < last || listed.most.saturating_sub(came) > may_go {
+        return Some(format!("the CRM's list was not complete: {came} of {} contacts came", listed.most));
+    }
+    None
+}
+
+impl Walk<'_> {
+    /// Marks those that are absent, or has the brake stop them. May be done again from the start.
+    pub(super) async fn conclude(&self, run: &mut Run) -> Result<(), StoreError> {
+        let seen = self.keys.seen(&self.sync.id, &run.id);
+        let came: u64 = self.tools.pool.get().await?.scard(&seen).await?;
+        run.listed.doubt = doubt(&run.listed, came);
+        if run.listed.doubt.is_none() {
+            let absent = self.absent(run, &seen).await?;
+            run.listed.absent = absent.len() as u64;
+            self.look_or_stop(run, absent).await?;
+        }
+        run.listed.concluded = true;
+        self.runs.save(run).await?;
+        let _: () = self.tools.pool.get().await?.del(seen).await?;
+        Ok(())
+    }
+
+    /// Contacts that the sync holds, for some time already, and that did not come.
+    async fn absent(&self, run: &Run, seen: &str) -> Result<Vec<String>, StoreError> {
+        let Some(google) = &self.sync.google else { return Ok(Vec::new()) };
+        let view = LedgerView::new(self.tools.pool.clone(), &self.sync.account.key, &google.subject);
+        let lag = self.tools.settings.tune.stale_read;
+        let is_old = |link: &Link| {
+            let written = link.update_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+            written.is_none_or(|written| {
+                run.started.duration_since(written).unsigned_abs() >= lag && written < run.started
+            })
+        };
+        let (mut absent, mut from) = (Vec::new(), 0);
+        loop {
+            let (next, links) = view.scan::<Link>(from).await?;
+            let held = links.into_iter().filter(|(_, link)| link.is_held_by(&self.sync.id) && is_old(link));
+            let held: Vec<String> = held.map(|(contact, _)| contact).collect();
+            if !held.is_empty() {
+                let came: Vec<bool> = self.tools.pool.get().await?.smismember(seen, &held).await?;
+                absent.extend(held.into_iter().zip(came).filter(|(_, came)| !came).map(|(contact, _)| contact));
+            }
+            if next == 0 {
+                break;
+            }
+            from = next;
+        }
+        absent.sort();
+        absent.dedup();
+        Ok(absent)
+    }
+
+    async fn look_or_stop(&self, run: &mut Run, absent: Vec<String>) -> Result<(), StoreError> {
+        let brake = Brake::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id);
+        let (mut looked_at, mut open) = (Vec::new(), Vec::new());
+        for chunk in absent.chunks(CHUNK) {
+            for (contact, standing) in chunk.iter().zip(brake.standings(chunk).await?) {
+                match standing.word.filter(|word| word.about == DELETED).map(|word| word.answer) {
+                    Some(Answer::Allow) => looked_at.push(contact.clone()),
+                    Some(Answer::Discard) => {}
+                    None => open.push(contact.clone()),
+                }
+            }
+        }
+        if open.len() as u64 > Room::of(self.tools, self.sync).await?.left(Kind::Removal) {
+            run.listed.held = open.len() as u64;
+            self.stop_unread(&brake, &open).await?;
+        } else {
+            looked_at.append(&mut open);
+        }
+        run.marked += looked_at.len() as u64;
+        for chunk in looked_at.chunks(CHUNK) {
+            let contacts: Vec<(String, Option<String>)> = chunk.iter().map(|contact| (contact.clone(), None)).collect();
+            let marking = Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &contacts, run_body: None };
+            mark(&self.tools.pool, &self.keys, marking).await?;
+        }
+        Ok(())
+    }
+
+    async fn stop_unread(&self, brake: &Brake, absent: &[String]) -> Result<(), StoreError> {
+        let (name, since) = (&self.sync.spec.name, self.tools.pool.clock.now_ms());
+        tracing::warn!(sync = %name, absent = absent.len(), "the CRM does not list so many contacts that the brake stops them; see `carnet brake list`");
+        let why = "the CRM's list does not have it any more; together with it too many others";
+        let held = Held { kind: Kind::Removal, why: why.to_owned(), since, about: DELETED.to_owned() };
+        let list: Vec<(String, Held)> = absent.iter().map(|contact| (contact.clone(), held.clone())).collect();
+        brake.hold(&list).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_may_lack_somebody_says_nothing_of_who_is_absent() {
+        for (most, last, nameless, came, doubts) in [
+            (30, Some(30), 0, 30, false),
+            (30, Some(30), 0, 31, false),
+            (30, Some(29), 0, 29, false),
+            (30, Some(20), 0, 30, false),
+            (0, Some(0), 0, 0, false),
+            (30, Some(30), 0, 29, true),
+            (30, Some(0), 0, 10, true),
+            (30, Some(30), 1, 30, true),
+            (0, None, 0, 30, true),
+            (10_000, Some(9_900), 0, 9_900, false),
+            (10_000, Some(9_899), 0, 9_899, true),
+        ] {
+            let listed = Listed { most, last, nameless, ..Listed::default() };
+            assert_eq!(doubt(&listed, came).is_some(), doubts, "{listed:?} {came}");
+        }
+    }
+}
