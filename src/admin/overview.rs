@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::{
     claim::pause_of,
+    config::declared::Every,
     queue::dead,
     store::{
         StoreError,
@@ -53,6 +54,8 @@ struct Signs {
     run: Option<Run>,
     needs_you: usize,
     waiting: u64,
+    /// Neither events nor a timer: it runs when somebody asks.
+    one_time: bool,
 }
 
 /// All syncs, in the order they are declared in.
@@ -87,6 +90,7 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         run: runs.current().await?,
         needs_you,
         waiting: live + bulk,
+        one_time: !sync.spec.live && sync.spec.every == Every::Off,
     };
     let (state, why) = signs.read();
     Ok(SyncOverview {
@@ -124,6 +128,9 @@ impl Signs {
             ("needs you", None)
         } else if self.waiting > 0 {
             ("waiting", None)
+        } else if self.one_time {
+            let said = if self.run.is_some() { "one-time, done" } else { "one-time, not run yet" };
+            ("up to date", Some(said.to_owned()))
         } else {
             ("up to date", None)
         }
@@ -157,7 +164,16 @@ mod tests {
     use super::*;
 
     fn signs() -> Signs {
-        Signs { connected: true, stopped: None, paused: false, wanted: false, run: None, needs_you: 0, waiting: 0 }
+        Signs {
+            connected: true,
+            stopped: None,
+            paused: false,
+            wanted: false,
+            run: None,
+            needs_you: 0,
+            waiting: 0,
+            one_time: false,
+        }
     }
 
     fn run(state: RunState) -> Option<Run> {
@@ -169,6 +185,12 @@ mod tests {
         let said = || Some("said".to_owned());
         for (signs, state, why) in [
             (signs(), "up to date", None),
+            (Signs { one_time: true, ..signs() }, "up to date", Some("one-time, not run yet".into())),
+            (
+                Signs { one_time: true, run: run(RunState::Done), ..signs() },
+                "up to date",
+                Some("one-time, done".into()),
+            ),
             (Signs { waiting: 3, ..signs() }, "waiting", None),
             (Signs { waiting: 3, needs_you: 1, ..signs() }, "needs you", None),
             (Signs { needs_you: 1, run: run(RunState::Reading), ..signs() }, "working", said()),

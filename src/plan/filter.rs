@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{declared::Sync, filter::OneOf},
@@ -21,7 +21,7 @@ pub enum Place {
 }
 
 /// Why a sync does not want a contact; its code is a short stable word for machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outside {
     /// Nothing a person could recognise it by.
@@ -42,6 +42,18 @@ pub enum Outside {
     TooOld,
     /// A custom field holds something else.
     OtherValue,
+}
+
+impl Outside {
+    /// The word for machines.
+    pub fn code(self) -> String {
+        serde_json::to_value(self).ok().and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// The reason that has this code.
+    pub fn of_code(code: &str) -> Option<Self> {
+        serde_json::from_value(code.into()).ok()
+    }
 }
 
 impl fmt::Display for Outside {

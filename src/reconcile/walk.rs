@@ -7,7 +7,7 @@ use redis::AsyncCommands;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    claim::{CrmAccessFailure, Tools},
+    claim::{CrmAccessFailure, Tools, pause_of},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::{
@@ -28,6 +28,8 @@ use crate::{
     },
     work::{identifiers, wanted},
 };
+
+use super::missed::missed;
 
 /// Why a run stands still for now; it is taken up later.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +63,13 @@ impl<'a> Walk<'a> {
         let (key, fence) = (self.keys.run_lease(&self.sync.id), self.keys.run_fence(&self.sync.id));
         let (pool, length) = (&self.tools.pool, self.tools.settings.tune.lease);
         let Some(mut lease) = Lease::claim(pool, key, fence, &self.tools.holder, length).await? else { return Ok(()) };
-        let ended = self.steps(&mut run, &mut lease, ring).await;
+        let mut ended = Ok(());
+        if !self.is_cancelled().await? {
+            ended = self.steps(&mut run, &mut lease, ring).await;
+        }
+        if self.is_cancelled().await? {
+            ended = self.call_off(&mut lease).await;
+        }
         lease.release().await?;
         match ended {
             Ok(()) => Ok(()),
@@ -92,10 +100,10 @@ impl<'a> Walk<'a> {
             if !Census::new(self.tools.pool.clone(), self.keys.clone()).is_complete().await? {
                 self.count(run, lease).await?;
             }
-            if self.stop.is_cancelled() {
+            if !self.may_go_on(lease).await? {
                 return Ok(());
             }
-            run.state = RunState::Reading;
+            run.enter(RunState::Reading, 0, self.tools.pool.clock.now());
             (run.cursor, run.seen) = (None, 0);
             self.runs.save(run).await?;
         }
@@ -117,7 +125,7 @@ impl<'a> Walk<'a> {
 
     async fn count(&self, run: &mut Run, lease: &mut Lease) -> Result<(), Interrupted> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
-        while !self.stop.is_cancelled() {
+        while self.may_go_on(lease).await? {
             let page = self.page(run, lease).await?;
             let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
             census.note(&noted).await?;
@@ -132,18 +140,18 @@ impl<'a> Walk<'a> {
 
     async fn read(&self, run: &mut Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
-        while !self.stop.is_cancelled() {
-            self.hold_back(run, lease).await?;
+        while self.hold_back(run, lease).await? {
             let page = self.page(run, lease).await?;
             let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
             census.note(&noted).await?;
             let marked = self.differing(run, &page).await?;
             run.unreadable += page.skipped.len() as u64;
-            run.marked += marked.len() as u64;
             let more = advance(run, &page);
             if !more {
-                run.state = RunState::Writing;
+                let done = run.marked.saturating_sub(u64::try_from(self.left(run).await?).unwrap_or(0));
+                run.enter(RunState::Writing, done, self.tools.pool.clock.now());
             }
+            run.marked += marked.len() as u64;
             let body = encode("a run", run)?;
             let marking = Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &marked, run_body: Some(&body) };
             mark(&self.tools.pool, &self.keys, marking).await?;
@@ -162,16 +170,25 @@ impl<'a> Walk<'a> {
         let ids: Vec<String> = page.contacts.iter().map(|c| c.id.clone()).collect();
         let links = view.links::<Link>(&ids).await?;
         let mut marked = Vec::new();
-        for (contact, link) in page.contacts.iter().zip(links) {
+        let mut differ = Vec::new();
+        for (contact, link) in page.contacts.iter().zip(&links) {
             run.seen += 1;
-            match differs(self.sync, contact, link.as_ref()) {
+            let differs = differs(self.sync, contact, link.as_ref());
+            if matches!(differs, Differs::Yes | Differs::ReadFirst) {
+                differ.push((contact, link.as_ref()));
+            }
+            match differs {
                 Differs::No => run.unchanged += 1,
-                Differs::Outside(_) => run.outside += 1,
+                Differs::Outside(why) => {
+                    run.outside += 1;
+                    *run.outside_because.entry(why.code()).or_default() += 1;
+                }
                 Differs::Yes => marked.push((contact.id.clone(), Some(encode("a reading", contact)?))),
                 // A page alone, whose index lags, neither takes a contact out nor brings one back: it is read itself.
                 Differs::ReadFirst => marked.push((contact.id.clone(), None)),
             }
         }
+        run.repaired += missed(self.tools, self.sync, run, &differ).await?;
         Ok(marked)
     }
 
@@ -196,22 +213,73 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Does not read far ahead of what is written.
-    async fn hold_back(&self, run: &Run, lease: &mut Lease) -> Result<(), Interrupted> {
+    /// Does not read far ahead of what is written. Whether to read on.
+    async fn hold_back(&self, run: &Run, lease: &mut Lease) -> Result<bool, StoreError> {
         let most = i64::try_from(self.tools.settings.tune.backlog_max).unwrap_or(i64::MAX);
-        let declared = || self.tools.now().sync_with_id(&self.sync.id).is_some();
-        while !self.stop.is_cancelled() && declared() && self.left(run).await? > most {
+        while self.may_go_on(lease).await? {
+            if !self.is_declared() || self.left(run).await? <= most {
+                return Ok(true);
+            }
             self.pause(lease).await?;
         }
+        Ok(false)
+    }
+
+    /// Stands still while the sync is paused. Whether the run goes on: neither cancelled, nor is this process told to stop.
+    async fn may_go_on(&self, lease: &mut Lease) -> Result<bool, StoreError> {
+        while !self.stop.is_cancelled() {
+            let held_up = self.runs.held_up().await?;
+            if held_up.cancelled {
+                return Ok(false);
+            }
+            if !held_up.paused || !self.is_declared() {
+                return Ok(true);
+            }
+            self.pause(lease).await?;
+        }
+        Ok(false)
+    }
+
+    fn is_declared(&self) -> bool {
+        self.tools.now().sync_with_id(&self.sync.id).is_some()
+    }
+
+    async fn is_cancelled(&self) -> Result<bool, StoreError> {
+        Ok(self.runs.held_up().await?.cancelled)
+    }
+
+    /// Ends the run because somebody wishes so. Its marks go while nobody works on the Google account: by the worker that has it,
+    /// or here.
+    async fn call_off(&self, lease: &mut Lease) -> Result<(), Interrupted> {
+        let Some(mut run) = self.runs.current().await?.filter(|run| !run.is_over()) else { return Ok(()) };
+        let Some(google) = &self.sync.google else { return Ok(()) };
+        self.runs.marks_no_more(&run.id).await?;
+        while self.runs.to_drop().await?.is_some() {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            let (keys, length) = (GoogleKeys::new(&google.subject), self.tools.settings.tune.lease);
+            let (pool, holder) = (&self.tools.pool, &self.tools.holder);
+            match Lease::claim(pool, keys.lease(), keys.fence(), holder, length).await? {
+                Some(account) => {
+                    self.runs.drop_marks(&run.id, &google.subject).await?;
+                    account.release().await?;
+                }
+                None => self.pause(lease).await?,
+            }
+        }
+        run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
+        let done = self.runs.finish(run, RunState::Cancelled, None).await?;
+        tracing::info!(sync = %self.sync.spec.name, run = %done.id, counts = ?done.counts, "reconcile cancelled");
         Ok(())
     }
 
     async fn wait(&self, run: &Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
-        while self.left(run).await? > 0 {
-            if self.stop.is_cancelled() {
+        while self.left(run).await? > 0 || self.is_being_listed().await? {
+            if !self.may_go_on(lease).await? {
                 return Ok(());
             }
-            if self.tools.now().sync_with_id(&self.sync.id).is_none() {
+            if !self.is_declared() {
                 let said = "the sync was removed while it ran".to_owned();
                 self.runs.finish(run.clone(), RunState::Failed, Some(said)).await?;
                 return Ok(());
@@ -219,8 +287,9 @@ impl<'a> Walk<'a> {
             self.pause(lease).await?;
         }
         ring();
+        // What the last slice spent is taken down right after its last contact.
+        self.pause(lease).await?;
         let mut run = run.clone();
-        run.twins = self.twins().await?;
         if let Some(google) = &self.sync.google {
             run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
         }
@@ -246,11 +315,13 @@ impl<'a> Walk<'a> {
         Ok(self.runs.counts(&run.id).await?.get("left").copied().unwrap_or(0))
     }
 
-    async fn twins(&self) -> Result<u64, StoreError> {
-        let Some(google) = &self.sync.google else { return Ok(0) };
-        let twins: Option<u64> =
-            self.tools.pool.get().await?.hget(GoogleKeys::new(&google.subject).state(), "twins").await?;
-        Ok(twins.unwrap_or(0))
+    /// Whether the worker that has the Google account is still to read what its owner changed, and fold twins. A paused account is
+    /// not waited for.
+    async fn is_being_listed(&self) -> Result<bool, StoreError> {
+        let Some(google) = &self.sync.google else { return Ok(false) };
+        let asked: bool =
+            self.tools.pool.get().await?.hexists(GoogleKeys::new(&google.subject).state(), "refresh").await?;
+        Ok(asked && pause_of(&self.tools.pool, google).await?.is_none())
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod census;
 pub mod clock;
+pub mod control;
 pub mod current;
 pub mod highwater;
 pub mod installation;
@@ -13,6 +14,7 @@ pub mod listing;
 pub mod local;
 pub mod pool;
 pub mod registry;
+pub mod reports;
 pub mod runs;
 pub mod seal;
 pub mod snapshot;

@@ -6,6 +6,7 @@
 
 mod batch;
 mod bell;
+mod by;
 mod gather;
 mod linked;
 mod matching;
