@@ -115,7 +115,8 @@ async fn a_first_sync_is_watched_in_the_terminal_and_over_the_api() {
     assert_eq!(report["units_write"], json!(MANY), "single creates cost one each: {report}");
     let progress: Vec<&Value> = told.iter().filter(|(name, _)| name == "progress").map(|(_, event)| event).collect();
     let phases: Vec<String> = progress.iter().map(|event| text(event, "phase")).collect();
-    for phase in ["counting the CRM", "reading the CRM", "writing to Google"] {
+    // The preview has counted the CRM already.
+    for phase in ["reading the CRM", "writing to Google"] {
         assert!(phases.iter().any(|p| p == phase), "{phase} is not in {phases:?}");
     }
     let writing: Vec<u64> = progress
@@ -129,7 +130,7 @@ async fn a_first_sync_is_watched_in_the_terminal_and_over_the_api() {
     let output = ran.await.expect("the command").expect("the command");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out.contains(&text(report, "sentence")), "{out}{err}");
-    for line in ["counting the CRM", "reading the CRM: ", "writing to Google: "] {
+    for line in ["reading the CRM", "writing to Google: "] {
         assert!(err.contains(line), "{line} is not in {err}");
     }
     assert_eq!(events(&service).await, [("report".to_owned(), report.clone())], "who comes late hears the report");
@@ -290,8 +291,8 @@ async fn runs_are_told_of_afterwards_for_ninety_days() {
 
     service.pool.clock.advance(std::time::Duration::from_secs(91 * 86_400));
     let third = service.reconcile().await;
-    let kept: Vec<String> = service.runs().reports(10).await.expect("reports").into_iter().map(|run| run.id).collect();
-    assert_eq!(kept, [third.id]);
+    let kept = async || service.runs().reports(10).await.expect("reports").into_iter().map(|run| run.id);
+    until("the old reports to go", async || kept().await.eq([third.id.clone()])).await;
     service.stop().await;
 }
 
@@ -331,6 +332,7 @@ async fn a_run_tells_what_no_webhook_told() {
     world.crm_seed(&[person("Zoé", 3)]).await;
     let later = async || {
         service.pool.clock.advance(std::time::Duration::from_secs(2));
+        world.crm("POST", "clock", &json!({"advanceMs": 2000})).await;
         service.reconcile().await
     };
     assert_eq!(later().await.repaired, 0, "before the first run nothing was missed");
