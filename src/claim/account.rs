@@ -45,6 +45,9 @@ pub enum Halt {
     /// The budget wants a longer wait than a worker sits out.
     #[error("Google's quota: next call in {} s", .0.as_secs())]
     NotNow(Duration),
+    /// The sync was paused, or its run cancelled, in the middle of the work.
+    #[error("what it was done for was paused or cancelled")]
+    HeldUp,
     /// Redis, or the lease is lost.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -169,7 +172,7 @@ impl Account {
         let token = self.tools.google_token(&self.google).await?;
         self.lease.ensure(need).await?;
         if self.is_held_up().await? {
-            return Err(Halt::NotNow(Duration::ZERO));
+            return Err(Halt::HeldUp);
         }
         self.spend(call);
         metrics::counter!("carnet_google_calls_total", "call" => format!("{call:?}")).increment(1);
@@ -243,7 +246,7 @@ impl Account {
             },
             Halt::Access(AccessFailure::Oauth(crate::google::OauthFailure::Unavailable)) => return Ok(None),
             Halt::Access(_) => PauseWhy::Access,
-            Halt::NotNow(_) | Halt::Store(_) => return Ok(None),
+            Halt::NotNow(_) | Halt::HeldUp | Halt::Store(_) => return Ok(None),
         };
         let pause = Pause {
             why,

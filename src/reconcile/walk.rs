@@ -29,7 +29,7 @@ use crate::{
     work::{identifiers, wanted},
 };
 
-use super::missed::missed;
+use super::{missed::missed, progress::progress};
 
 /// Why a run stands still for now; it is taken up later.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
             if !Census::new(self.tools.pool.clone(), self.keys.clone()).is_complete().await? {
                 self.count(run, lease).await?;
             }
-            if !self.may_go_on(lease).await? {
+            if !self.may_go_on(run, lease).await? {
                 return Ok(());
             }
             run.enter(RunState::Reading, 0, self.tools.pool.clock.now());
@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
 
     async fn count(&self, run: &mut Run, lease: &mut Lease) -> Result<(), Interrupted> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
-        while self.may_go_on(lease).await? {
+        while self.may_go_on(run, lease).await? {
             let page = self.page(run, lease).await?;
             let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
             census.note(&noted).await?;
@@ -214,9 +214,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Does not read far ahead of what is written. Whether to read on.
-    async fn hold_back(&self, run: &Run, lease: &mut Lease) -> Result<bool, StoreError> {
+    async fn hold_back(&self, run: &mut Run, lease: &mut Lease) -> Result<bool, StoreError> {
         let most = i64::try_from(self.tools.settings.tune.backlog_max).unwrap_or(i64::MAX);
-        while self.may_go_on(lease).await? {
+        while self.may_go_on(run, lease).await? {
             if !self.is_declared() || self.left(run).await? <= most {
                 return Ok(true);
             }
@@ -226,18 +226,31 @@ impl<'a> Walk<'a> {
     }
 
     /// Stands still while the sync is paused. Whether the run goes on: neither cancelled, nor is this process told to stop.
-    async fn may_go_on(&self, lease: &mut Lease) -> Result<bool, StoreError> {
+    async fn may_go_on(&self, run: &mut Run, lease: &mut Lease) -> Result<bool, StoreError> {
+        let mut stood = false;
         while !self.stop.is_cancelled() {
             let held_up = self.runs.held_up().await?;
             if held_up.cancelled {
                 return Ok(false);
             }
             if !held_up.paused || !self.is_declared() {
+                if stood {
+                    self.count_anew(run).await?;
+                }
                 return Ok(true);
             }
+            stood = true;
             self.pause(lease).await?;
         }
         Ok(false)
+    }
+
+    /// The time that it stood still says nothing of how fast it is.
+    async fn count_anew(&self, run: &mut Run) -> Result<(), StoreError> {
+        run.counts = self.runs.counts(&run.id).await?;
+        let now = self.tools.pool.clock.now();
+        run.enter(run.state, progress(run, now).done, now);
+        self.runs.save(run).await
     }
 
     fn is_declared(&self) -> bool {
@@ -274,9 +287,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    async fn wait(&self, run: &Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
+    async fn wait(&self, run: &mut Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
         while self.left(run).await? > 0 || self.is_being_listed().await? {
-            if !self.may_go_on(lease).await? {
+            if !self.may_go_on(run, lease).await? {
                 return Ok(());
             }
             if !self.is_declared() {

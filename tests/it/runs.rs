@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::world::{
-    Service, World,
+    LABEL, Service, World,
     judge::person,
     process::free_address,
     server::RedisServer,
@@ -30,7 +30,9 @@ async fn slow_world() -> World {
         .set("CARNET_TUNE_LEASE_MS", 4000);
     let contacts: Vec<Value> = (0..MANY).map(|n| person("Slow", n)).collect();
     world.crm_seed(&contacts).await;
-    world.google("POST", "faults", &json!({"match": "people.createContact", "kind": "delay", "ms": 60, "p": 1.0})).await;
+    world
+        .google("POST", "faults", &json!({"match": "people.createContact", "kind": "delay", "ms": 60, "p": 1.0}))
+        .await;
     world.crm("POST", "faults", &json!({"path": "/contacts/search", "delayMs": 150})).await;
     world
 }
@@ -316,7 +318,10 @@ async fn a_one_time_sync_runs_when_asked_and_hears_no_event() {
     let doctor: Value = serde_json::from_str(&said.out).expect("JSON");
     let checks = doctor["checks"].as_array().expect("checks");
     let its = checks.iter().find(|check| check["name"] == "sync phone").expect("a check");
-    assert_eq!((&its["state"], its["says"].as_str().is_some_and(|s| s.contains("one-time, done"))), (&json!("ok"), true));
+    assert_eq!(
+        (&its["state"], its["says"].as_str().is_some_and(|s| s.contains("one-time, done"))),
+        (&json!("ok"), true)
+    );
     service.nothing_left().await;
     service.stop().await;
 }
@@ -387,6 +392,40 @@ async fn what_was_adopted_is_told_with_its_evidence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_put_in_order_in_google_is_told() {
+    let world = World::new().await;
+    let service = world.start().await;
+    let id = world.crm_create(person("Anne", 1)).await;
+    service.quiet(&world).await;
+    service.reconcile().await;
+    let report = async || world.carnet(&["sync", "report", "phone", "--json"]).await.json();
+
+    // A create that was carried out twice.
+    let mut twin = world.only(&id).await;
+    ["resourceName", "etag", "metadata"]
+        .into_iter()
+        .for_each(|own| drop(twin.as_object_mut().expect("a person").remove(own)));
+    world.google_seed(&[twin]).await;
+    service.reconcile().await;
+    assert_eq!((report().await["twins"].clone(), world.stamped(&id).await.len()), (json!(1), 1));
+
+    world.user("DELETE", &format!("groups/{LABEL}"), Value::Null).await;
+    world.crm_seed(&[person("Luc", 2)]).await;
+    service.reconcile().await;
+    let told = report().await;
+    assert_eq!((&told["labels_made"], &told["twins"]), (&json!(1), &json!(0)), "{told}");
+
+    world.user("PATCH", &format!("groups/{LABEL}"), json!({"name": "Mes clients"})).await;
+    world.crm_seed(&[person("Zoé", 3)]).await;
+    service.reconcile().await;
+    let told = report().await;
+    assert_eq!((&told["labels_made"], &told["labels_renamed"]), (&json!(0), &json!(1)), "{told}");
+    assert!(text(&told, "sentence").contains("another name in Google"), "{told}");
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_connects_anew_has_a_run() {
     let mut world = World::new().await;
     let service = world.start().await;
@@ -450,7 +489,8 @@ async fn killed_while_it_cancels_a_run_ends_all_the_same() {
     world.apply_with(&settings);
     let service = world.watch(&redis.url(), &settings).await;
     let mut killed = 0;
-    for (at, moment) in [(1, Moment::Before), (1, Moment::After), (2, Moment::After), (3, Moment::After), (5, Moment::After)]
+    for (at, moment) in
+        [(1, Moment::Before), (1, Moment::After), (2, Moment::After), (3, Moment::After), (5, Moment::After)]
     {
         let process = world.spawn("carnet", &settings, &["serve"]);
         service.ready().await;
