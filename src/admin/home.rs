@@ -155,8 +155,8 @@ async fn run_now(State(admin): State<Arc<Admin>>, headers: HeaderMap, Path(name)
         return (StatusCode::NOT_FOUND, "There is no sync of that name.\n").into_response();
     };
     let runs = Runs::new(admin.tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-    match runs.want("asked").await {
-        Ok(()) => Redirect::to("/").into_response(),
+    match runs.ask("asked").await {
+        Ok(_) => Redirect::to("/").into_response(),
         Err(error) => unavailable(&error),
     }
 }

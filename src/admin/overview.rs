@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::{
     claim::pause_of,
+    config::declared::Every,
     queue::dead,
     store::{
         StoreError,
@@ -57,6 +58,8 @@ struct Signs {
     needs_you: usize,
     braked: u64,
     waiting: u64,
+    /// Neither events nor a timer: it runs when somebody asks.
+    one_time: bool,
 }
 
 /// All syncs, in the order they are declared in.
@@ -92,6 +95,7 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         needs_you,
         braked: Brake::new(pool.clone(), keys, &sync.id).held_count().await?,
         waiting: live + bulk,
+        one_time: !sync.spec.live && sync.spec.every == Every::Off,
     };
     let (state, why) = signs.read();
     Ok(SyncOverview {
@@ -132,6 +136,9 @@ impl Signs {
             ("needs you", None)
         } else if self.waiting > 0 {
             ("waiting", None)
+        } else if self.one_time {
+            let said = if self.run.is_some() { "one-time, done" } else { "one-time, not run yet" };
+            ("up to date", Some(said.to_owned()))
         } else {
             ("up to date", None)
         }
@@ -182,6 +189,7 @@ mod tests {
             needs_you: 0,
             braked: 0,
             waiting: 0,
+            one_time: false,
         }
     }
 
@@ -194,6 +202,12 @@ mod tests {
         let said = || Some("said".to_owned());
         for (signs, state, why) in [
             (signs(), "up to date", None),
+            (Signs { one_time: true, ..signs() }, "up to date", Some("one-time, not run yet".into())),
+            (
+                Signs { one_time: true, run: run(RunState::Done), ..signs() },
+                "up to date",
+                Some("one-time, done".into()),
+            ),
             (Signs { waiting: 3, ..signs() }, "waiting", None),
             (Signs { waiting: 3, needs_you: 1, ..signs() }, "needs you", None),
             (Signs { waiting: 3, needs_you: 1, braked: 2, ..signs() }, "needs you", Some(stopped(2))),

@@ -120,8 +120,8 @@ impl Desk {
     }
 
     async fn stopped(&self, name: Option<&str>) -> Result<Vec<OfSync<'_>>, Declined> {
-        if let Some(name) = name.filter(|name| self.current.sync_named(name).is_none()) {
-            return Err(Declined::NoSync(name.to_owned()));
+        if let Some(name) = name {
+            self.sync(name)?;
         }
         let mut stopped = Vec::new();
         for pair in self.pairs() {

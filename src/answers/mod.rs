@@ -1,10 +1,12 @@
 //! What people ask about contacts and decide on them: questions answered, one contact looked at, a refusal taken back, a brake
-//! released. The command line and the API both come here. Nothing is written to Google: a decision is remembered, and its contact marked.
+//! released; and what they wish of a sync's runs. The command line and the API both come here. Nothing is written to Google: a
+//! decision is remembered, and its contact marked.
 
 mod brake;
 mod contact;
 mod questions;
 mod refusals;
+mod runs;
 mod words;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -29,6 +31,7 @@ pub use brake::{Braked, Said, in_words};
 pub use contact::{BrakedView, ContactView, DeadLetterView, Standing, Waiting};
 pub use questions::{Answer, Question};
 pub use refusals::{Refused, Restored};
+pub use runs::{Asked, Cancelling, Stands};
 
 /// Where questions are answered.
 pub struct Desk {
@@ -49,8 +52,6 @@ pub enum Declined {
     NotBraked(String),
     #[error("the brakes of several syncs have stopped \"{contact}\": {}; say which, with --sync", syncs.join(", "))]
     SeveralBrakes { contact: String, syncs: Vec<String> },
-    #[error("there is no sync \"{0}\"; see `carnet sync list`")]
-    NoSync(String),
     #[error("a Google contact is written people/c…, as `carnet needs list` prints it")]
     NoResource,
     #[error("there is no CRM account \"{0}\"; it is written CRM-NAME/ACCOUNT-ID, as in the declared state")]
@@ -63,6 +64,18 @@ pub enum Declined {
         "there is nothing to restore: \"{0}\" was neither deleted in Google, nor its label taken off, nor left out"
     )]
     NothingToRestore(String),
+    #[error("there is no sync named \"{name}\"; {}", there_are(syncs))]
+    NoSync { name: String, syncs: Vec<String> },
+    #[error("the sync \"{sync}\" has no run \"{run}\"; `carnet sync runs {sync}` lists those of the last 90 days")]
+    NoRun { sync: String, run: String },
+    #[error("the sync \"{0}\" has not run yet; `carnet sync run {0}` does it now")]
+    NeverRun(String),
+    #[error("the sync \"{0}\" is paused; `carnet sync resume {0}` first")]
+    Paused(String),
+    #[error("the sync \"{sync}\" cannot run: {why}")]
+    CannotRun { sync: String, why: &'static str },
+    #[error("nothing is running for the sync \"{0}\", so there is nothing to cancel")]
+    NothingRuns(String),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -77,14 +90,25 @@ impl Declined {
             Self::SeveralAsk { .. } => "several_syncs_ask",
             Self::NotBraked(_) => "not_braked",
             Self::SeveralBrakes { .. } => "several_brakes",
-            Self::NoSync(_) => "no_sync",
             Self::NoResource => "no_resource",
             Self::NoAccount(_) => "no_account",
             Self::NoContact(_) => "no_contact",
             Self::SeveralAccounts { .. } => "several_accounts",
             Self::NothingToRestore(_) => "nothing_to_restore",
+            Self::NoSync { .. } => "no_sync",
+            Self::NoRun { .. } | Self::NeverRun(_) => "no_run",
+            Self::Paused(_) => "paused",
+            Self::CannotRun { .. } => "cannot_run",
+            Self::NothingRuns(_) => "nothing_runs",
             Self::Store(_) | Self::Registry(_) => "unavailable",
         }
+    }
+}
+
+fn there_are(syncs: &[String]) -> String {
+    match syncs {
+        [] => "there is none at all yet, see `carnet apply`".to_owned(),
+        syncs => format!("there are: {}", syncs.join(", ")),
     }
 }
 

@@ -2,6 +2,7 @@
 //! the budget. Mutating calls are sequential because only the holder makes any.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +19,15 @@ use crate::{
         failure::{Class, Failure},
         people::{ListCursor, ListPage},
     },
-    store::{StoreError, current::GoogleAccount, decode, encode, keys::GoogleKeys, lease::Lease, pool::Pool},
+    store::{
+        StoreError,
+        current::GoogleAccount,
+        decode, encode,
+        keys::GoogleKeys,
+        lease::Lease,
+        pool::Pool,
+        runs::{Lane, Runs},
+    },
 };
 
 use super::{AccessFailure, Tools};
@@ -36,6 +45,9 @@ pub enum Halt {
     /// The budget wants a longer wait than a worker sits out.
     #[error("Google's quota: next call in {} s", .0.as_secs())]
     NotNow(Duration),
+    /// The sync was paused, or its run cancelled, in the middle of the work.
+    #[error("what it was done for was paused or cancelled")]
+    HeldUp,
     /// Redis, or the lease is lost.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -78,6 +90,10 @@ pub struct Account {
     budget: Budget,
     /// When the listing was last brought up to date in this slice.
     pub listed: Option<Instant>,
+    /// Which contacts are worked on; a pause or a cancellation holds up every call for them.
+    pub busy_with: Option<(Runs, Lane)>,
+    /// What was spent and noticed since it was last taken down, by counter of a run.
+    pub tally: BTreeMap<&'static str, u64>,
 }
 
 impl Account {
@@ -99,7 +115,15 @@ impl Account {
             }
             None => Budget::new(&limits),
         };
-        Ok(Some(Self { google: google.clone(), lease, tools: tools.clone(), budget, listed: None }))
+        Ok(Some(Self {
+            google: google.clone(),
+            lease,
+            tools: tools.clone(),
+            budget,
+            listed: None,
+            busy_with: None,
+            tally: BTreeMap::new(),
+        }))
     }
 
     /// Gives the account back, with its budget for the next worker.
@@ -147,9 +171,39 @@ impl Account {
         }
         let token = self.tools.google_token(&self.google).await?;
         self.lease.ensure(need).await?;
-        self.budget.spend(&call.cost(), self.tools.pool.clock.now());
+        if self.is_held_up().await? {
+            return Err(Halt::HeldUp);
+        }
+        self.spend(call);
         metrics::counter!("carnet_google_calls_total", "call" => format!("{call:?}")).increment(1);
         Ok(token)
+    }
+
+    async fn is_held_up(&self) -> Result<bool, StoreError> {
+        let Some((runs, lane)) = &self.busy_with else { return Ok(false) };
+        Ok(runs.held_up().await?.concerns(*lane))
+    }
+
+    fn spend(&mut self, call: Call) {
+        let cost = call.cost();
+        self.budget.spend(&cost, self.tools.pool.clock.now());
+        self.count("calls", 1);
+        self.count("units-read", cost.critical_reads.into());
+        self.count("units-write", cost.critical_writes.into());
+    }
+
+    /// Adds to what is taken down for the run that it is done for.
+    pub fn count(&mut self, counter: &'static str, count: u64) {
+        *self.tally.entry(counter).or_default() += count;
+    }
+
+    /// Takes down for a run what was spent and noticed; without one it was not for any.
+    pub async fn take_down(&mut self, run: Option<(&Runs, &str)>) -> Result<(), StoreError> {
+        let counts: Vec<_> = std::mem::take(&mut self.tally).into_iter().filter(|(_, count)| *count > 0).collect();
+        match run {
+            Some((runs, id)) => runs.add(id, &counts).await,
+            None => Ok(()),
+        }
     }
 
     /// Takes note of how a call ended.
@@ -192,7 +246,7 @@ impl Account {
             },
             Halt::Access(AccessFailure::Oauth(crate::google::OauthFailure::Unavailable)) => return Ok(None),
             Halt::Access(_) => PauseWhy::Access,
-            Halt::NotNow(_) | Halt::Store(_) => return Ok(None),
+            Halt::NotNow(_) | Halt::HeldUp | Halt::Store(_) => return Ok(None),
         };
         let pause = Pause {
             why,
@@ -217,10 +271,10 @@ pub async fn pause_of(pool: &Pool, google: &GoogleAccount) -> Result<Option<Paus
     Ok((pause.token == digest(google) && pause.until > pool.clock.now_ms()).then_some(pause))
 }
 
-/// Ends a pause.
-pub async fn resume(pool: &Pool, subject: &str) -> Result<(), StoreError> {
-    let _: () = pool.get().await?.hdel(GoogleKeys::new(subject).state(), "pause").await?;
-    Ok(())
+/// Ends a pause; answers whether there was one.
+pub async fn resume(pool: &Pool, subject: &str) -> Result<bool, StoreError> {
+    let ended: u64 = pool.get().await?.hdel(GoogleKeys::new(subject).state(), "pause").await?;
+    Ok(ended > 0)
 }
 
 fn digest(google: &GoogleAccount) -> String {

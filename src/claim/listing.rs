@@ -33,6 +33,7 @@ pub async fn refresh(account: &mut Account) -> Result<(), Halt> {
     match listing.facts().await?.filter(|f| f.epoch == installation.epoch) {
         Some(facts) => match changes(account, &listing, &facts).await {
             Err(Halt::Failure(failure)) if failure.class() == Class::Relist => {
+                wait_between_listings(account, &facts, asked)?;
                 tracing::info!("the sync token is no longer taken; listing everything");
                 full(account, &listing, installation.epoch, asked).await?
             }
@@ -56,6 +57,15 @@ fn wait_for_visibility(account: &Account, installation: &crate::store::installat
     let window = i64::try_from((tune.propagation + tune.google_timeout).as_millis()).unwrap_or(i64::MAX);
     let left = installation.epoch_at.saturating_add(window) - account.tools.pool.clock.now_ms();
     match u64::try_from(left) {
+        Ok(left) if left > 0 => Err(Halt::NotNow(Duration::from_millis(left))),
+        _ => Ok(()),
+    }
+}
+
+/// Google refuses the token of a listing that has just been made: another one at once would most likely end the same way.
+fn wait_between_listings(account: &Account, facts: &ListingFacts, now: i64) -> Result<(), Halt> {
+    let window = i64::try_from(account.tools.settings.tune.propagation.as_millis()).unwrap_or(i64::MAX);
+    match u64::try_from(facts.full.saturating_add(window) - now) {
         Ok(left) if left > 0 => Err(Halt::NotNow(Duration::from_millis(left))),
         _ => Ok(()),
     }

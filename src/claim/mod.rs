@@ -2,6 +2,7 @@
 //! date. Everything that touches Google goes through here, so nothing leaves unpaid, unfenced or at the same time twice.
 
 mod account;
+mod connection;
 mod crm_token;
 mod google_token;
 pub mod listing;
@@ -12,6 +13,7 @@ mod strangers;
 mod tools;
 
 pub use account::{Account, Halt, Pause, PauseWhy, pause_of, resume};
+pub use connection::connection;
 pub use crm_token::CrmAccessFailure;
 pub use google_token::AccessFailure;
 pub use listing::{note, refresh};

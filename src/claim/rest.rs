@@ -23,6 +23,8 @@ pub fn backoff(tune: &Tune, tries: u64) -> Duration {
 pub fn rest(tune: &Tune, halt: &Halt, failures: u64) -> Duration {
     match halt {
         Halt::NotNow(wait) => *wait,
+        // What is not held up goes on.
+        Halt::HeldUp => Duration::ZERO,
         // Another worker has it, or Redis must be looked at first: the next sweep will do.
         Halt::Store(StoreError::Fenced | StoreError::WentBack) => tune.sweep,
         Halt::Store(_) => backoff(tune, failures),
@@ -45,6 +47,7 @@ mod tests {
         let quota = Failure::Quota { kind: QuotaKind::Backend, retry_after: None };
         for (halt, failures, least, most) in [
             (Halt::NotNow(Duration::from_secs(40)), 0, 40.0, 40.0),
+            (Halt::HeldUp, 3, 0.0, 0.0),
             (Halt::Failure(Failure::Unauthorised), 0, 0.0, 0.0),
             (Halt::Failure(Failure::Unauthorised), 1, 4.0, 5.0),
             (Halt::Failure(quota), 0, 0.0, 0.0),

@@ -1,6 +1,6 @@
-//! `carnet sync`: list, preview, run, pause, resume.
+//! `carnet sync`: list, preview, run, pause, resume, cancel, and what the runs came to.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -8,17 +8,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin::{health::worker_alive, overview::look_at_all},
+    answers::Stands,
     app::{self, foundation::Foundation},
     config::Settings,
-    reconcile::{preview, report},
+    reconcile::{Report, preview, report},
     store::{
         current::{Current, SyncSpec},
         keys::CrmKeys,
-        runs::{Run, RunState, Runs},
+        runs::{RunKind, RunState, Runs},
     },
 };
 
-use super::{desk::opened, output, progress::follow, tools::tools};
+use super::{
+    apply::stop_local,
+    desk::{desk, opened},
+    output,
+    progress::{ended, follow},
+    tools::tools,
+};
 
 /// Look at syncs and run them.
 #[derive(Debug, Args)]
@@ -51,12 +58,33 @@ enum Command {
         /// The sync's name.
         name: String,
     },
+    /// End the run in progress: what it has written stays, what it had not come to is left as it was.
+    Cancel {
+        /// The sync's name.
+        name: String,
+    },
+    /// The runs of the last 90 days, newest first.
+    Runs {
+        /// The sync's name.
+        name: String,
+        /// How many.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+    },
+    /// What a run did; without an id the one in progress, or the last.
+    Report {
+        /// The sync's name.
+        name: String,
+        /// The run's id.
+        run: Option<String>,
+    },
 }
 
 impl Sync {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
         match self.command {
             Command::Run { name } => run(Foundation::open(&settings).await?, settings, &name, json).await,
+            Command::Cancel { name } => cancel(Foundation::open(&settings).await?, settings, &name, json).await,
             command => {
                 opened(&settings, async |foundation, current| command.run(foundation, current, &settings, json).await)
                     .await
@@ -80,9 +108,17 @@ impl Command {
                 let plan = preview(&tools, named(current, &name)?).await?;
                 output::print(json, &plan, ToString::to_string)
             }
-            Self::Pause { name } => pause(foundation, current, &name, Some("asked")).await,
-            Self::Resume { name } => pause(foundation, current, &name, None).await,
-            Self::Run { .. } => Ok(()),
+            Self::Pause { name } => output::print(json, &desk(foundation, current).pause(&name).await?, stands),
+            Self::Resume { name } => output::print(json, &desk(foundation, current).resume(&name).await?, stands),
+            Self::Runs { name, limit } => {
+                let history = desk(foundation, current).history(&name, limit).await?;
+                output::print(json, &history.iter().map(Report::of).collect::<Vec<_>>(), |reports| table_of(reports))
+            }
+            Self::Report { name, run } => {
+                let run = desk(foundation, current).run(&name, run.as_deref()).await?;
+                output::print(json, &Report::of(&run), |report| report.sentence.clone())
+            }
+            Self::Run { .. } | Self::Cancel { .. } => Ok(()),
         }
     }
 }
@@ -122,16 +158,50 @@ async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow:
     })
 }
 
-async fn pause(foundation: &Foundation, current: &Current, name: &str, why: Option<&str>) -> anyhow::Result<()> {
-    let sync = named(current, name)?;
-    runs_of(foundation, sync).set_paused(why).await?;
-    if why.is_none()
-        && let Some(google) = &sync.google
-    {
-        crate::claim::resume(&foundation.pool, &google.subject).await?;
-    }
-    println!("{name} {}.", if why.is_some() { "is paused; what changes meanwhile is collected" } else { "goes on" });
-    Ok(())
+fn stands(stands: &Stands) -> String {
+    let Stands { sync, paused } = stands;
+    format!("{sync} {}.", if *paused { "is paused; what changes meanwhile is collected" } else { "goes on" })
+}
+
+fn table_of(reports: &[Report]) -> String {
+    let row = |report: &Report| {
+        let state = word(&report.state);
+        let why = if report.kind == RunKind::Reconcile { report.why.clone() } else { word(&report.kind) };
+        let numbers = [
+            report.seen,
+            report.created,
+            report.adopted,
+            report.updated,
+            report.removed,
+            report.needs_you,
+            report.failed,
+            report.repaired,
+        ];
+        let mut row = vec![report.run.clone(), report.started.strftime("%Y-%m-%d %H:%M:%S").to_string(), why, state];
+        row.extend(numbers.map(|number| number.to_string()));
+        row
+    };
+    let headings = [
+        "RUN",
+        "BEGAN (UTC)",
+        "WHY",
+        "STATE",
+        "SEEN",
+        "CREATED",
+        "ADOPTED",
+        "UPDATED",
+        "REMOVED",
+        "NEED YOU",
+        "FAILED",
+        "REPAIRED",
+    ];
+    let rows: Vec<Vec<String>> = reports.iter().map(row).collect();
+    output::table(&headings, &rows, "It has not run yet.")
+}
+
+/// The word of a state or kind, as in JSON.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Plan, run with progress, report. Without a running service the work is done in this process.
@@ -139,27 +209,58 @@ async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool)
     let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
     let sync = named(&current, name)?.clone();
     let runs = runs_of(&foundation, &sync);
-    let running = runs.current().await?.filter(|run| !run.is_over());
-    if running.is_none() {
+    let is_idle = runs.current().await?.is_none_or(|run| run.is_over());
+    if is_idle && runs.paused().await?.is_none() {
         let plan = preview(&tools(&foundation, &settings, &current)?, &sync).await?;
         if !json {
             println!("{plan}");
         }
-        runs.want("asked").await?;
     }
-    let before = runs.current().await?.filter(Run::is_over).map(|run| run.id);
-    let stop = CancellationToken::new();
-    let mut background = None;
-    if !worker_alive(&foundation.pool).await? {
-        background = Some(app::work_in_background(foundation, settings, stop.clone()).await?);
+    let asked = desk(&foundation, &current).ask_for_run(name).await?;
+    if let Some(run) = &asked.run
+        && !json
+    {
+        println!("Run {run} is in progress; this joins it.");
     }
-    let done = follow(&runs, before.as_deref(), !json).await;
-    stop.cancel();
-    if let Some(tasks) = background {
-        tasks.wait().await;
-    }
-    let done = done?;
+    let done = worked_at(foundation, settings, follow(&runs, asked.last.as_deref(), !json)).await?;
     output::print(json, &done, report)?;
-    anyhow::ensure!(done.state == RunState::Done, "the run failed");
-    Ok(())
+    match done.state {
+        RunState::Done => Ok(()),
+        RunState::Cancelled => anyhow::bail!("the run was cancelled"),
+        _ => anyhow::bail!("the run failed"),
+    }
+}
+
+/// Ends the run in progress and waits for what it came to. Without a running service this process does what is to be done.
+async fn cancel(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
+    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
+    let cancelling = desk(&foundation, &current).cancel(name).await?;
+    let Some(run) = &cancelling.run else {
+        return output::print(json, &cancelling, |_| "The run that was asked for does not begin.".to_owned());
+    };
+    let runs = runs_of(&foundation, named(&current, name)?);
+    let done = worked_at(foundation, settings, ended(&runs, run)).await?;
+    output::print(json, &Report::of(&done), |report| report.sentence.clone())
+}
+
+/// Waits for what others work at; if nobody does, or no longer, this process works meanwhile.
+async fn worked_at<T>(
+    foundation: Foundation,
+    settings: Settings,
+    waiting: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let pool = foundation.pool.clone();
+    let mut waiting = std::pin::pin!(waiting);
+    while worker_alive(&pool).await? {
+        tokio::select! {
+            done = &mut waiting => return stop_local(foundation, done).await,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+    let stop = CancellationToken::new();
+    let tasks = app::work_in_background(foundation, settings, stop.clone()).await?;
+    let done = waiting.await;
+    stop.cancel();
+    tasks.wait().await;
+    done
 }

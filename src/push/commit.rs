@@ -40,6 +40,7 @@ impl Context<'_> {
         step.generation = Some(task.mark.generation);
         step.clean = true;
         step.count = Some(task.count);
+        step.also = task.also;
         step.disown.clone_from(&task.disown);
         step.need = Some(None);
         if matches!(task.deed, Deed::Create { .. }) {

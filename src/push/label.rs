@@ -21,10 +21,18 @@ pub async fn ensure(account: &mut Account, name: &str, fresh: bool) -> Result<St
     if let Some(resource) = known.filter(|_| !fresh) {
         return Ok(resource);
     }
-    let resource = match find(account, name, earlier.as_deref()).await? {
+    let groups = groups(account).await?;
+    let resource = match among(&groups, name, earlier.as_deref()) {
         Some(resource) => resource,
         None => create(account, name).await?,
     };
+    if groups.iter().any(|g| g.resource_name == resource && folded(&g.name) != folded(name)) {
+        account.count("labels-renamed", 1);
+    }
+    // Its owner had deleted the one that there was.
+    if earlier.is_some_and(|earlier| earlier != resource) {
+        account.count("labels-made", 1);
+    }
     remember(account, &key, &[(sure, &resource), (once, &resource)]).await?;
     Ok(resource)
 }

@@ -48,6 +48,8 @@ pub struct Task {
     pub disown: Option<String>,
     /// The run's counter.
     pub count: &'static str,
+    /// A second one, which tells by what evidence.
+    pub also: Option<&'static str>,
     /// The journal's word for it.
     pub action: &'static str,
     /// Why, in words.

@@ -3,7 +3,10 @@
 //! contacts. What the CRM does not list any more is looked up by itself, and removed only if that is answered by *not found*.
 
 mod absence;
+mod missed;
 mod preview;
+mod progress;
+mod proof;
 mod report;
 mod walk;
 
@@ -13,10 +16,11 @@ use std::{
     time::Instant,
 };
 
+use jiff::Timestamp;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    claim::{Tools, backoff},
+    claim::{Tools, backoff, connection},
     config::declared::Every,
     store::{
         StoreError,
@@ -30,7 +34,8 @@ use crate::{
 };
 
 pub use preview::{Plan, PreviewError, preview};
-pub use report::report;
+pub use progress::{PAUSED, Progress, progress};
+pub use report::{Report, report};
 pub use walk::Interrupted;
 
 /// Starts runs when they are due or asked for, and takes up those that were interrupted.
@@ -59,7 +64,7 @@ impl Reconciler {
                 _ = sweep.tick() => {}
             }
             for sync in self.tools.now().syncs.clone() {
-                if self.is_resting(&sync.id) || !lock(&self.busy).insert(sync.id.clone()) {
+                if !lock(&self.busy).insert(sync.id.clone()) {
                     continue;
                 }
                 runs.spawn(self.clone().look(sync, stop.clone()));
@@ -70,6 +75,11 @@ impl Reconciler {
     }
 
     async fn look(self, sync: Arc<SyncSpec>, stop: CancellationToken) {
+        // One that rests because its CRM does not answer is cancelled all the same.
+        if self.is_resting(&sync.id) && !self.is_cancelled(&sync).await {
+            lock(&self.busy).remove(&sync.id);
+            return;
+        }
         if let Err(error) = self.advance(&sync, &stop).await {
             let tries = lock(&self.resting).get(&sync.id).map_or(0, |(_, tries)| tries + 1);
             let wait = backoff(&self.tools.settings.tune, tries);
@@ -85,6 +95,19 @@ impl Reconciler {
         lock(&self.resting).get(sync).is_some_and(|(until, _)| *until > Instant::now())
     }
 
+    async fn is_cancelled(&self, sync: &SyncSpec) -> bool {
+        let runs = Runs::new(self.tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+        runs.held_up().await.is_ok_and(|held_up| held_up.cancelled)
+    }
+
+    /// When the last whole run began, if what changed since then should have come by webhook.
+    async fn since(&self, sync: &SyncSpec, runs: &Runs, why: &str) -> Result<Option<Timestamp>, StoreError> {
+        if !missed::can_tell(sync, why) {
+            return Ok(None);
+        }
+        Ok(runs.whole().await?.and_then(|ms| Timestamp::from_millisecond(ms).ok()))
+    }
+
     /// Takes up the run in progress, or begins one that is due.
     pub async fn advance(&self, sync: &Arc<SyncSpec>, stop: &CancellationToken) -> Result<(), Interrupted> {
         let Some(google) = &sync.google else { return Ok(()) };
@@ -98,7 +121,9 @@ impl Reconciler {
                     let mut run = Run::begin(id, &why, RunState::Counting, self.tools.pool.clock.now());
                     run.proves = runs.last_run().await?.is_none();
                     run.journal_from = Some(journal::end(&self.tools.pool, &keys, &google.subject).await?);
+                    run.since = self.since(sync, &runs, &why).await?;
                     runs.begin(&run, self.tools.now().installation.epoch).await?;
+                    runs.note_connection(&connection(sync)).await?;
                     tracing::info!(sync = %sync.spec.name, run = %run.id, %why, "reconcile begins");
                     run
                 }
@@ -126,6 +151,10 @@ impl Reconciler {
         let epoch = self.tools.now().installation.epoch;
         if sync.epoch < epoch && !sync.account.is_limited() && runs.epoch().await? != Some(epoch) {
             return Ok(Some("redis".to_owned()));
+        }
+        // Somebody connected anew after it had run: what was refused meanwhile is looked at again.
+        if !sync.account.is_limited() && runs.connection().await?.is_some_and(|held| held != connection(sync)) {
+            return Ok(Some("reconnect".to_owned()));
         }
         let Every::Interval(interval) = sync.spec.every else { return Ok(None) };
         if sync.account.is_limited() || runs.paused().await?.is_some() {

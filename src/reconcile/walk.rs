@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::absence::note;
 use crate::{
-    claim::{CrmAccessFailure, Tools, other_writer},
+    claim::{CrmAccessFailure, Tools, other_writer, pause_of},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::{
@@ -26,11 +26,12 @@ use crate::{
         keys::{CrmKeys, GoogleKeys},
         lease::Lease,
         ledger::LedgerView,
-        proofs::{Moment, Proof, Proofs},
         runs::{Listed, Run, RunKind, RunState, Runs},
     },
     work::{identifiers, wanted},
 };
+
+use super::{missed::missed, progress::progress};
 
 /// Why a run stands still for now; it is taken up later.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +65,13 @@ impl<'a> Walk<'a> {
         let (key, fence) = (self.keys.run_lease(&self.sync.id), self.keys.run_fence(&self.sync.id));
         let (pool, length) = (&self.tools.pool, self.tools.settings.tune.lease);
         let Some(mut lease) = Lease::claim(pool, key, fence, &self.tools.holder, length).await? else { return Ok(()) };
-        let ended = self.steps(&mut run, &mut lease, ring).await;
+        let mut ended = Ok(());
+        if !self.is_cancelled().await? {
+            ended = self.steps(&mut run, &mut lease, ring).await;
+        }
+        if self.is_cancelled().await? {
+            ended = self.call_off(&mut lease).await;
+        }
         lease.release().await?;
         match ended {
             Ok(()) => Ok(()),
@@ -90,18 +97,16 @@ impl<'a> Walk<'a> {
         ring: &(dyn Fn() + Send + Sync),
     ) -> Result<(), Interrupted> {
         if run.state == RunState::Counting {
-            if let Some(proofs) = self.proofs(run) {
-                proofs.want(&run.id, Moment::Before).await?;
-            }
+            self.look_before(run).await?;
             self.ask_for_listing().await?;
             ring();
             if !Census::new(self.tools.pool.clone(), self.keys.clone()).is_complete().await? {
                 self.count(run, lease).await?;
             }
-            if self.stop.is_cancelled() {
+            if !self.may_go_on(run, lease).await? {
                 return Ok(());
             }
-            run.state = RunState::Reading;
+            run.enter(RunState::Reading, 0, self.tools.pool.clock.now());
             (run.cursor, run.seen, run.listed) = (None, 0, Listed::default());
             self.runs.save(run).await?;
         }
@@ -119,7 +124,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The worker that next has the Google account brings its listing up to date and folds twins.
-    async fn ask_for_listing(&self) -> Result<(), StoreError> {
+    pub(super) async fn ask_for_listing(&self) -> Result<(), StoreError> {
         let Some(google) = &self.sync.google else { return Ok(()) };
         let _: () = self.tools.pool.get().await?.hset(GoogleKeys::new(&google.subject).state(), "refresh", 1).await?;
         Ok(())
@@ -127,7 +132,7 @@ impl<'a> Walk<'a> {
 
     async fn count(&self, run: &mut Run, lease: &mut Lease) -> Result<(), Interrupted> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
-        while !self.stop.is_cancelled() {
+        while self.may_go_on(run, lease).await? {
             let page = self.page(run, lease).await?;
             let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
             census.note(&noted).await?;
@@ -142,19 +147,19 @@ impl<'a> Walk<'a> {
 
     async fn read(&self, run: &mut Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
-        while !self.stop.is_cancelled() {
-            self.hold_back(run, lease).await?;
+        while self.hold_back(run, lease).await? {
             let page = self.page(run, lease).await?;
             let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
             census.note(&noted).await?;
             let marked = self.differing(run, &page).await?;
             run.unreadable += page.skipped.len() as u64;
-            run.marked += marked.len() as u64;
             let seen = note(&mut run.listed, &page);
             let more = advance(run, &page);
             if !more {
-                run.state = RunState::Writing;
+                let done = run.marked.saturating_sub(u64::try_from(self.left(run).await?).unwrap_or(0));
+                run.enter(RunState::Writing, done, self.tools.pool.clock.now());
             }
+            run.marked += marked.len() as u64;
             let body = encode("a run", run)?;
             let marking = Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &marked, run_body: Some(&body) };
             mark_page(&self.tools.pool, &self.keys, marking, &seen).await?;
@@ -175,20 +180,29 @@ impl<'a> Walk<'a> {
         let brake = Brake::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id);
         let standings = brake.standings(&ids).await?;
         let mut marked = Vec::new();
-        for ((contact, link), standing) in page.contacts.iter().zip(links).zip(standings) {
+        let mut differ = Vec::new();
+        for ((contact, link), standing) in page.contacts.iter().zip(&links).zip(standings) {
             run.seen += 1;
-            match differs(self.sync, contact, link.as_ref()) {
+            let differs = differs(self.sync, contact, link.as_ref());
+            if matches!(differs, Differs::Yes | Differs::ReadFirst) {
+                differ.push((contact, link.as_ref()));
+            }
+            match differs {
                 // The brake has stopped it, and by now it may be as it should be.
                 Differs::No | Differs::Outside(_) if standing != Standing::default() => {
                     marked.push((contact.id.clone(), Some(encode("a reading", contact)?)));
                 }
                 Differs::No => run.unchanged += 1,
-                Differs::Outside(_) => run.outside += 1,
+                Differs::Outside(why) => {
+                    run.outside += 1;
+                    *run.outside_because.entry(why.code().to_owned()).or_default() += 1;
+                }
                 Differs::Yes => marked.push((contact.id.clone(), Some(encode("a reading", contact)?))),
                 // A page alone, whose index lags, neither takes a contact out nor brings one back: it is read itself.
                 Differs::ReadFirst => marked.push((contact.id.clone(), None)),
             }
         }
+        run.repaired += missed(self.tools, self.sync, run, &differ).await?;
         Ok(marked)
     }
 
@@ -213,27 +227,93 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Does not read far ahead of what is written.
-    async fn hold_back(&self, run: &Run, lease: &mut Lease) -> Result<(), Interrupted> {
+    /// Does not read far ahead of what is written. Whether to read on.
+    async fn hold_back(&self, run: &mut Run, lease: &mut Lease) -> Result<bool, StoreError> {
         let most = i64::try_from(self.tools.settings.tune.backlog_max).unwrap_or(i64::MAX);
-        let declared = || self.tools.now().sync_with_id(&self.sync.id).is_some();
-        while !self.stop.is_cancelled() && declared() && self.left(run).await? > most {
+        while self.may_go_on(run, lease).await? {
+            if !self.is_declared() || self.left(run).await? <= most {
+                return Ok(true);
+            }
             self.pause(lease).await?;
         }
+        Ok(false)
+    }
+
+    /// Stands still while the sync is paused. Whether the run goes on: neither cancelled, nor is this process told to stop.
+    async fn may_go_on(&self, run: &mut Run, lease: &mut Lease) -> Result<bool, StoreError> {
+        let mut stood = false;
+        while !self.stop.is_cancelled() {
+            let held_up = self.runs.held_up().await?;
+            if held_up.cancelled {
+                return Ok(false);
+            }
+            if !held_up.paused || !self.is_declared() {
+                if stood {
+                    self.count_anew(run).await?;
+                }
+                return Ok(true);
+            }
+            stood = true;
+            self.pause(lease).await?;
+        }
+        Ok(false)
+    }
+
+    /// The time that it stood still says nothing of how fast it is.
+    async fn count_anew(&self, run: &mut Run) -> Result<(), StoreError> {
+        run.counts = self.runs.counts(&run.id).await?;
+        let now = self.tools.pool.clock.now();
+        run.enter(run.state, progress(run, now).done, now);
+        self.runs.save(run).await
+    }
+
+    fn is_declared(&self) -> bool {
+        self.tools.now().sync_with_id(&self.sync.id).is_some()
+    }
+
+    async fn is_cancelled(&self) -> Result<bool, StoreError> {
+        Ok(self.runs.held_up().await?.cancelled)
+    }
+
+    /// Ends the run because somebody wishes so. Its marks go while nobody works on the Google account: by the worker that has it,
+    /// or here.
+    async fn call_off(&self, lease: &mut Lease) -> Result<(), Interrupted> {
+        let Some(mut run) = self.runs.current().await?.filter(|run| !run.is_over()) else { return Ok(()) };
+        let Some(google) = &self.sync.google else { return Ok(()) };
+        self.runs.marks_no_more(&run.id).await?;
+        while self.runs.to_drop().await?.is_some() {
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+            let (keys, length) = (GoogleKeys::new(&google.subject), self.tools.settings.tune.lease);
+            let (pool, holder) = (&self.tools.pool, &self.tools.holder);
+            match Lease::claim(pool, keys.lease(), keys.fence(), holder, length).await? {
+                Some(account) => {
+                    self.runs.drop_marks(&run.id, &google.subject).await?;
+                    account.release().await?;
+                }
+                None => self.pause(lease).await?,
+            }
+        }
+        run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
+        let done = self.runs.finish(run, RunState::Cancelled, None).await?;
+        self.forget_proof(&done).await?;
+        tracing::info!(sync = %self.sync.spec.name, run = %done.id, counts = ?done.counts, "reconcile cancelled");
         Ok(())
     }
 
-    async fn wait(&self, run: &Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
+    async fn wait(&self, run: &mut Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
         let proof = loop {
             if self.left(run).await? == 0
+                && !self.is_being_listed().await?
                 && let Some(proof) = self.proof(run, ring).await?
             {
                 break proof;
             }
-            if self.stop.is_cancelled() {
+            if !self.may_go_on(run, lease).await? {
                 return Ok(());
             }
-            if self.tools.now().sync_with_id(&self.sync.id).is_none() {
+            if !self.is_declared() {
                 let said = "the sync was removed while it ran".to_owned();
                 self.runs.finish(run.clone(), RunState::Failed, Some(said)).await?;
                 return Ok(());
@@ -241,9 +321,10 @@ impl<'a> Walk<'a> {
             self.pause(lease).await?;
         };
         ring();
+        // What the last slice spent is taken down right after its last contact.
+        self.pause(lease).await?;
         let mut run = run.clone();
         run.proof = proof;
-        run.twins = self.twins().await?;
         if let Some(google) = &self.sync.google {
             run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
             let noticed = other_writer(&self.tools.pool, &google.subject).await?;
@@ -254,29 +335,10 @@ impl<'a> Walk<'a> {
         if declared.sync_with_id(&self.sync.id).is_some_and(|now| !now.spec.has_filter_of(&self.sync.spec)) {
             self.runs.want("filter").await?;
         }
-        let proofs = self.proofs(&run);
         let done = self.runs.finish(run, RunState::Done, None).await?;
-        if let Some(proofs) = proofs {
-            proofs.forget(&done.id).await?;
-        }
+        self.forget_proof(&done).await?;
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, seen = done.seen, marked = done.marked, counts = ?done.counts, "reconcile done");
         Ok(())
-    }
-
-    /// What the two looks at the contacts that are not ours came to, once the second was taken; nothing for most runs.
-    async fn proof(&self, run: &Run, ring: &(dyn Fn() + Send + Sync)) -> Result<Option<Option<Proof>>, StoreError> {
-        let Some(proofs) = self.proofs(run) else { return Ok(Some(None)) };
-        // Asked for as long as it is open: whoever asked first may have been killed before it could.
-        if proofs.want(&run.id, Moment::After).await? {
-            self.ask_for_listing().await?;
-            ring();
-        }
-        proofs.proof(&run.id).await
-    }
-
-    fn proofs(&self, run: &Run) -> Option<Proofs> {
-        let google = self.sync.google.as_ref().filter(|_| run.proves)?;
-        Some(Proofs::new(self.tools.pool.clone(), &google.subject))
     }
 
     /// Waits a moment until the next look at what is left.
@@ -291,11 +353,13 @@ impl<'a> Walk<'a> {
         Ok(self.runs.counts(&run.id).await?.get("left").copied().unwrap_or(0))
     }
 
-    async fn twins(&self) -> Result<u64, StoreError> {
-        let Some(google) = &self.sync.google else { return Ok(0) };
-        let twins: Option<u64> =
-            self.tools.pool.get().await?.hget(GoogleKeys::new(&google.subject).state(), "twins").await?;
-        Ok(twins.unwrap_or(0))
+    /// Whether the worker that has the Google account is still to read what its owner changed, and fold twins. A paused account is
+    /// not waited for.
+    async fn is_being_listed(&self) -> Result<bool, StoreError> {
+        let Some(google) = &self.sync.google else { return Ok(false) };
+        let asked: bool =
+            self.tools.pool.get().await?.hexists(GoogleKeys::new(&google.subject).state(), "refresh").await?;
+        Ok(asked && pause_of(&self.tools.pool, google).await?.is_none())
     }
 }
 

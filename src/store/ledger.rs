@@ -82,6 +82,9 @@ pub struct Step {
     /// Counter of the run that this adds to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<&'static str>,
+    /// A second counter, which tells more of the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub also: Option<&'static str>,
     /// Look again then (ms).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<i64>,
@@ -275,6 +278,15 @@ impl LedgerView {
     pub async fn needs<T: DeserializeOwned>(&self) -> Result<Vec<(String, T)>, StoreError> {
         let held: HashMap<String, String> = self.pool.get().await?.hgetall(self.keys.needs(&self.subject)).await?;
         held.into_iter().map(|(contact, text)| Ok((contact, decode("a question", &text)?))).collect()
+    }
+
+    /// About which of these contacts a question waits.
+    pub async fn asked(&self, contacts: &[String]) -> Result<Vec<bool>, StoreError> {
+        if contacts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let held: Vec<Option<String>> = self.pool.get().await?.hmget(self.keys.needs(&self.subject), contacts).await?;
+        Ok(held.iter().map(Option::is_some).collect())
     }
 
     /// How many Google contacts are linked. (Links of contacts that are gone are kept for a while; they own nothing.)

@@ -3,6 +3,7 @@
 pub mod brake;
 pub mod census;
 pub mod clock;
+pub mod control;
 pub mod current;
 pub mod highwater;
 pub mod installation;
@@ -15,6 +16,7 @@ pub mod local;
 pub mod pool;
 pub mod proofs;
 pub mod registry;
+pub mod reports;
 pub mod runs;
 pub mod seal;
 pub mod snapshot;

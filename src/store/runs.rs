@@ -82,7 +82,7 @@ pub struct Run {
     #[serde(default)]
     pub journal_to: Option<String>,
     /// Why it was started: `timer`, `asked`, `first`, `redis` (Redis was lost or went back), `filter` (it changed during
-    /// the run before).
+    /// the run before), `reconnect` (the CRM or the Google account was connected anew).
     pub why: String,
     /// Where it is.
     pub state: RunState,
@@ -93,18 +93,24 @@ pub struct Run {
     /// The CRM's cursor of the next page.
     pub cursor: Option<serde_json::Value>,
     /// CRM contacts read.
+    #[serde(default)]
     pub seen: u64,
     /// CRM contacts in all, as the CRM says.
     pub total: Option<u64>,
     /// Contacts outside the filter or unrecognisable.
+    #[serde(default)]
     pub outside: u64,
     /// Contacts that were as they should be.
+    #[serde(default)]
     pub unchanged: u64,
     /// Contacts marked for writing.
+    #[serde(default)]
     pub marked: u64,
     /// Contacts that could not be read (their path is in the log).
+    #[serde(default)]
     pub unreadable: u64,
     /// Twins folded.
+    #[serde(default)]
     pub twins: u64,
     /// Whether the contacts that are not ours are looked at before it and after it, as a first run does.
     #[serde(default)]
@@ -123,6 +129,21 @@ pub struct Run {
     pub counts: BTreeMap<String, i64>,
     /// Why it failed, in words.
     pub error: Option<String>,
+    /// When its phase began, and how much of it was done then; a rate is counted from there.
+    #[serde(default)]
+    pub phase_began: Option<Timestamp>,
+    /// Contacts of the phase that were done when it began.
+    #[serde(default)]
+    pub phase_done: u64,
+    /// Those outside by reason, as a code.
+    #[serde(default)]
+    pub outside_because: BTreeMap<String, u64>,
+    /// When the last whole reconcile before this one began: what changed since then should have come by webhook.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Contacts whose change never arrived by webhook.
+    #[serde(default)]
+    pub repaired: u64,
 }
 
 impl Run {
@@ -152,7 +173,19 @@ impl Run {
             listed: Listed::default(),
             counts: BTreeMap::new(),
             error: None,
+            phase_began: Some(started),
+            phase_done: 0,
+            outside_because: BTreeMap::new(),
+            since: None,
+            repaired: 0,
         }
+    }
+
+    /// Goes on to the next state, of which so many contacts are done already.
+    pub fn enter(&mut self, state: RunState, done: u64, now: Timestamp) {
+        self.state = state;
+        self.phase_began = Some(now);
+        self.phase_done = done;
     }
 
     /// Whether it has ended.
@@ -178,23 +211,15 @@ pub enum Lane {
 /// Runs and state of one sync.
 #[derive(Clone)]
 pub struct Runs {
-    pool: Pool,
-    keys: CrmKeys,
-    sync: String,
+    pub(super) pool: Pool,
+    pub(super) keys: CrmKeys,
+    pub(super) sync: String,
 }
 
-const REPORTS_KEPT: isize = 200;
 /// Contacts that Google takes in one batch.
 const BATCH: usize = 200;
 /// The longest that contacts of a run wait for their batch to fill (ms); the CRM may stand still.
 const BATCH_FILLS_MS: i64 = 5_000;
-
-/// The lowest score of a sorted set (ms).
-async fn first(connection: &mut Connection, key: &str) -> Result<Option<i64>, StoreError> {
-    let first: HashMap<String, f64> = connection.zrange_withscores(key, 0, 0).await?;
-    #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit")]
-    Ok(first.into_values().next().map(|score| score as i64))
-}
 
 impl Runs {
     /// Of the sync with this id.
@@ -242,7 +267,7 @@ impl Runs {
 
     /// Counters of a run.
     pub async fn counts(&self, run: &str) -> Result<BTreeMap<String, i64>, StoreError> {
-        const NAMES: [&str; 12] = [
+        const NAMES: [&str; 23] = [
             "left",
             "created",
             "adopted",
@@ -255,6 +280,17 @@ impl Runs {
             "skipped",
             "again",
             "braked",
+            "let-go",
+            "adopted-email",
+            "adopted-phone",
+            "adopted-decided",
+            "adopted-stamp",
+            "twins",
+            "labels-made",
+            "labels-renamed",
+            "units-read",
+            "units-write",
+            "calls",
         ];
         let fields: Vec<String> = NAMES.iter().map(|n| format!("{run}:{n}")).collect();
         let held: Vec<Option<i64>> = self.pool.get().await?.hmget(self.keys.run_counts(), &fields).await?;
@@ -263,11 +299,17 @@ impl Runs {
 
     /// Begins a run in this epoch of Redis: it is no longer wanted.
     pub async fn begin(&self, run: &Run, epoch: u64) -> Result<(), StoreError> {
-        self.save(run).await?;
         let mut connection = self.pool.get().await?;
-        let key = self.keys.sync(&self.sync);
-        let _: () = connection.hset(&key, "epoch", epoch).await?;
-        let _: () = connection.hdel(&key, "wanted").await?;
+        let state = self.keys.sync(&self.sync);
+        // One write: a run that is there and still wanted would be followed by another one.
+        let _: () = redis::pipe()
+            .atomic()
+            .hset(self.keys.run(&self.sync), "body", encode("a run", run)?)
+            .hset(self.keys.run_counts(), format!("{}:left", run.id), 0)
+            .hset(&state, "epoch", epoch)
+            .hdel(&state, &["wanted", "cancel", "drop"])
+            .query_async(&mut connection)
+            .await?;
         Ok(())
     }
 
@@ -281,25 +323,6 @@ impl Runs {
         let body = encode("a run", run)?;
         let _: () = self.pool.get().await?.hset(self.keys.run(&self.sync), "body", body).await?;
         Ok(())
-    }
-
-    /// Ends a run: its report is kept, its counters go.
-    pub async fn finish(&self, mut run: Run, state: RunState, error: Option<String>) -> Result<Run, StoreError> {
-        run.counts = self.counts(&run.id).await?;
-        run.state = state;
-        run.error = error;
-        run.finished = Some(self.pool.clock.now());
-        self.save(&run).await?;
-        let mut connection = self.pool.get().await?;
-        let reports = self.keys.reports(&self.sync);
-        let _: () = connection.lpush(&reports, encode("a run", &run)?).await?;
-        let _: () = connection.ltrim(&reports, 0, REPORTS_KEPT - 1).await?;
-        let _: () = connection.hset(self.keys.sync(&self.sync), "last_run", self.pool.clock.now_ms()).await?;
-        let fields: Vec<String> = run.counts.keys().map(|n| format!("{}:{n}", run.id)).collect();
-        if !fields.is_empty() {
-            let _: () = connection.hdel(self.keys.run_counts(), fields).await?;
-        }
-        Ok(run)
     }
 
     /// When the last run ended (ms).
@@ -323,10 +346,7 @@ impl Runs {
         most: usize,
     ) -> Result<Vec<(String, super::ledger::Mark)>, StoreError> {
         let mut connection = self.pool.get().await?;
-        let key = match lane {
-            Lane::Live => self.keys.due(&self.sync),
-            Lane::Bulk => self.keys.bulk(&self.sync),
-        };
+        let key = self.lane(lane);
         let limit = isize::try_from(most).unwrap_or(isize::MAX);
         let contacts: Vec<String> = connection.zrangebyscore_limit(key, "-inf", now, 0, limit).await?;
         let waits = lane == Lane::Bulk && contacts.len() < most.min(BATCH);
@@ -349,24 +369,27 @@ impl Runs {
         let Some(mark) = held.map(|text| decode::<super::ledger::Mark>("a mark", &text)).transpose()? else {
             return Ok(None);
         };
-        let lane = if mark.bulk { self.keys.bulk(&self.sync) } else { self.keys.due(&self.sync) };
-        let due: Option<f64> = connection.zscore(lane, contact).await?;
+        let lane = if mark.bulk { Lane::Bulk } else { Lane::Live };
+        let due: Option<f64> = connection.zscore(self.lane(lane), contact).await?;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit")]
         Ok(Some((mark, due.map(|score| score as i64))))
     }
 
-    /// When the next contact is due (ms), if any waits.
-    pub async fn next_due(&self) -> Result<Option<i64>, StoreError> {
+    /// When the next contact of these lanes is due (ms), if any waits.
+    pub async fn next_due(&self, lanes: &[Lane]) -> Result<Option<i64>, StoreError> {
         let mut connection = self.pool.get().await?;
-        let live = first(&mut connection, &self.keys.due(&self.sync)).await?;
-        let mut bulk = first(&mut connection, &self.keys.bulk(&self.sync)).await?;
-        if bulk.is_some() {
-            bulk = bulk.max(self.fills_until(&mut connection).await?);
+        let mut next: Option<i64> = None;
+        for lane in lanes {
+            let mut due = first(&mut connection, &self.lane(*lane)).await?;
+            if *lane == Lane::Bulk && due.is_some() {
+                due = due.max(self.fills_until(&mut connection).await?);
+            }
+            next = match (next, due) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
         }
-        Ok(match (live, bulk) {
-            (Some(live), Some(bulk)) => Some(live.min(bulk)),
-            (live, bulk) => live.or(bulk),
-        })
+        Ok(next)
     }
 
     /// While a run still reads and fewer contacts wait than go in one batch, more are about to come: until then (ms) it is
@@ -385,6 +408,22 @@ impl Runs {
         Ok(first(connection, &key).await?.map(|oldest| oldest + BATCH_FILLS_MS))
     }
 
+    fn lane(&self, lane: Lane) -> String {
+        match lane {
+            Lane::Live => self.keys.due(&self.sync),
+            Lane::Bulk => self.keys.bulk(&self.sync),
+        }
+    }
+
+    /// Which of these contacts wait to be looked at.
+    pub async fn marked(&self, contacts: &[String]) -> Result<Vec<bool>, StoreError> {
+        if contacts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let held: Vec<Option<String>> = self.pool.get().await?.hmget(self.keys.marks(&self.sync), contacts).await?;
+        Ok(held.iter().map(Option::is_some).collect())
+    }
+
     /// What a reconcile page said of these contacts, as JSON.
     pub async fn readings(&self, contacts: &[String]) -> Result<Vec<Option<String>>, StoreError> {
         if contacts.is_empty() {
@@ -392,4 +431,11 @@ impl Runs {
         }
         Ok(self.pool.get().await?.hmget(self.keys.readings(&self.sync), contacts).await?)
     }
+}
+
+/// The lowest score of a sorted set (ms).
+async fn first(connection: &mut Connection, key: &str) -> Result<Option<i64>, StoreError> {
+    let first: HashMap<String, f64> = connection.zrange_withscores(key, 0, 0).await?;
+    #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit")]
+    Ok(first.into_values().next().map(|score| score as i64))
 }

@@ -58,6 +58,7 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
       if m.run then
         redis.call('HINCRBY', KEYS[12], m.run .. ':left', -1)
         if given(s.count) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.count, 1) end
+        if given(s.also) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.also, 1) end
       end
     elseif given(s.due) then
       if given(s.tries) then m.tries = s.tries end

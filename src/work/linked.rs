@@ -23,6 +23,7 @@ use crate::{
 use super::{
     batch::{Decision, Item, Work, new_op, wanted},
     brake,
+    by::By,
     matching::{Found, look_up_vanished, read},
     settle,
 };
@@ -47,7 +48,7 @@ impl Work<'_> {
                     self.context.settle(&[settle::unread(&self.context, &item)]).await?;
                 }
                 Some(Some(person)) => {
-                    tasks.extend(self.merge_one(account, item, &contact, person, link.origin, "updated").await?);
+                    tasks.extend(self.merge_one(account, item, &contact, person, link.origin, By::Link).await?);
                 }
                 // Our own doing, the end of which was never written down: it comes as one that was never there.
                 Some(None) if link.state == LinkState::Trashing => trashed.push((Item { link: None, ..item }, contact)),
@@ -86,10 +87,10 @@ impl Work<'_> {
                 Found::Heir(person) => {
                     link.base = inherited(&link.base, &person, &self.sync.account.region);
                     let (origin, item) = (link.origin, Item { link: Some(link), ..item });
-                    tasks.extend(self.merge_one(account, item, &contact, &person, origin, "updated").await?);
+                    tasks.extend(self.merge_one(account, item, &contact, &person, origin, By::Link).await?);
                 }
                 Found::Stamped(person) => {
-                    tasks.extend(self.merge_one(account, item, &contact, &person, link.origin, "updated").await?);
+                    tasks.extend(self.merge_one(account, item, &contact, &person, link.origin, By::Link).await?);
                 }
                 Found::Unknown | Found::Twins(_) => {
                     settle::doubt(account, &item).await?;
@@ -130,7 +131,7 @@ impl Work<'_> {
         contact: &Contact,
         person: &Person,
         origin: Origin,
-        action: &'static str,
+        by: By,
     ) -> Result<Option<Task>, Halt> {
         let label = self.label(account).await?;
         let wanted = wanted(self.sync, contact);
@@ -163,6 +164,7 @@ impl Work<'_> {
         );
         let Some(mut change) = merged.change else {
             let mut step = settle::linked(&item, &link, "unchanged")?;
+            step.also = by.counter();
             if merged.kept.iter().any(Kept::is_conflict) {
                 let words = kept_in_words(&merged.kept);
                 step.journal = Some(settle::noticed(&self.context, &item, "kept", &words));
@@ -181,7 +183,9 @@ impl Work<'_> {
         let disown = item.link.as_ref().map(|l| l.resource.clone()).filter(|r| *r != person.resource_name);
         let brake = is_overwrite(&change).then(|| brake::writing_over(self.tools, &link.digest));
         let deed = Deed::Update { change: Box::new(change), before: Box::new(person.clone()) };
-        Ok(Some(Task { kept: merged.kept, brake, ..self.task(item, contact, deed, link, disown, action)? }))
+        let task = self.task(item, contact, deed, link, disown, by.action())?;
+        let reason = by.reason().unwrap_or_else(|| task.reason.clone());
+        Ok(Some(Task { kept: merged.kept, brake, reason, also: by.counter(), ..task }))
     }
 
     /// The label is not on the person any more. If it still exists the user took it off, and that is respected; if it is gone
@@ -246,6 +250,7 @@ impl Work<'_> {
             link: Some(link),
             disown,
             count: action,
+            also: None,
             action,
             kept: Vec::new(),
             reading: encode("a reading", contact)?,

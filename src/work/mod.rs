@@ -7,6 +7,7 @@
 mod batch;
 mod bell;
 mod brake;
+mod by;
 mod gather;
 mod linked;
 mod matching;

@@ -21,7 +21,12 @@ pub async fn mark_orphans(account: &Account, sync: &SyncSpec) -> Result<(), Halt
     let listing = Listing::new(pool.clone(), account.subject());
     let view = LedgerView::new(pool.clone(), &sync.account.key, account.subject());
     let keys = CrmKeys::new(&sync.account.key);
-    let run = Runs::new(pool.clone(), keys.clone(), &sync.id).current().await?.filter(|run| !run.is_over());
+    let runs = Runs::new(pool.clone(), keys.clone(), &sync.id);
+    // A run that ends marks nothing more; the next one will.
+    if runs.held_up().await?.cancelled {
+        return Ok(());
+    }
+    let run = runs.current().await?.filter(|run| !run.is_over());
     let stamped = listing.known_by(&stamp_mark(&sync.account.key, "")).await?;
     for contacts in stamped.chunks(CHUNK) {
         let links = view.links::<Link>(contacts).await?;

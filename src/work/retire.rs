@@ -84,6 +84,7 @@ pub(super) fn retire(
             link,
             disown,
             count: "removed",
+            also: None,
             action,
             reason: leaving.to_string(),
             kept: Vec::new(),

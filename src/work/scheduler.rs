@@ -117,7 +117,7 @@ impl Workers {
         }
         let wait = self.with(subject, |s| {
             let wait = rest(&self.tools.settings.tune, halt, s.failures);
-            if !matches!(halt, Halt::NotNow(_) | Halt::Store(_)) {
+            if !matches!(halt, Halt::NotNow(_) | Halt::HeldUp | Halt::Store(_)) {
                 s.failures += 1;
             }
             s.not_before = Some(Instant::now() + wait);

@@ -59,8 +59,9 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
     let current = tools.fresh().await?;
     let syncs: Vec<Arc<SyncSpec>> = current.syncs_of(account.subject()).cloned().collect();
     if wants_refresh(&tools, account.subject()).await? {
-        refresh(account, &syncs).await?;
+        Box::pin(refresh(account, &syncs)).await?;
     }
+    drop_cancelled(account, &syncs).await?;
     let mut ledgers: HashMap<AccountKey, Ledger> = HashMap::new();
     let mut left = usize::try_from(tools.settings.tune.slice).unwrap_or(200).max(1);
     // Live contacts of every sync before the bulk of any; and no sync's bulk always first.
@@ -71,7 +72,7 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
     });
     for (lane, sync) in rounds.collect::<Vec<_>>() {
         let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-        if left == 0 || runs.paused().await?.is_some() {
+        if left == 0 || runs.held_up().await?.concerns(lane) {
             continue;
         }
         let due = runs.due(lane, tools.pool.clock.now_ms(), left).await?;
@@ -88,7 +89,12 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
                 Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token, epoch).await?
             }
         };
-        Box::pin(batch::work_off(account, &sync, &mut ledger, &current, due)).await?;
+        let run = due.iter().find_map(|(_, mark)| mark.run.clone()).filter(|_| lane == Lane::Bulk);
+        account.busy_with = Some((runs.clone(), lane));
+        let worked = Box::pin(batch::work_off(account, &sync, &mut ledger, &current, due)).await;
+        account.busy_with = None;
+        account.take_down(run.as_deref().map(|run| (&runs, run))).await?;
+        worked?;
         ledgers.insert(key, ledger);
     }
     Ok(())
@@ -98,16 +104,35 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
 async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), Halt> {
     label::forget(account).await?;
     bring_up_to_date(account).await?;
-    let mut folded = 0;
     for sync in syncs {
-        folded += twins::fold(account, sync).await?;
+        let runs = Runs::new(account.tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+        let run = runs.current().await?.filter(|run| !run.is_over());
+        // A twin goes to the trash: that is a write, and waits with all others.
+        if !runs.held_up().await?.concerns(Lane::Bulk) {
+            let folded = twins::fold(account, sync).await?;
+            account.count("twins", folded);
+        }
+        // What the listing took is set down to the first run that can have asked for it.
+        if let Some(run) = &run {
+            account.take_down(Some((&runs, &run.id))).await?;
+        }
         orphans::mark_orphans(account, sync).await?;
     }
     Box::pin(prove(account)).await?;
     let key = GoogleKeys::new(account.subject()).state();
     let mut connection = account.tools.pool.get().await.map_err(StoreError::from)?;
-    let _: () = connection.hset(&key, "twins", folded).await.map_err(StoreError::from)?;
     let _: () = connection.hdel(&key, "refresh").await.map_err(StoreError::from)?;
+    Ok(())
+}
+
+/// A cancelled run lets go of its marks: here nobody is in the middle of one.
+async fn drop_cancelled(account: &Account, syncs: &[Arc<SyncSpec>]) -> Result<(), StoreError> {
+    for sync in syncs {
+        let runs = Runs::new(account.tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+        if let Some(run) = runs.to_drop().await? {
+            runs.drop_marks(&run, account.subject()).await?;
+        }
+    }
     Ok(())
 }
 
@@ -122,14 +147,14 @@ async fn anything_due(tools: &Tools, google: &GoogleAccount) -> Result<bool, Sto
     Ok(next_due(tools, google).await?.is_some_and(|due| due <= tools.pool.clock.now_ms()))
 }
 
-/// When the next contact of any sync that is not paused is due.
+/// When the next contact of any sync is due that nothing holds up.
 async fn next_due(tools: &Tools, google: &GoogleAccount) -> Result<Option<i64>, StoreError> {
     let mut next: Option<i64> = None;
     for sync in tools.now().syncs_of(&google.subject) {
         let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-        if let Some(due) = runs.next_due().await?
-            && runs.paused().await?.is_none()
-        {
+        let held_up = runs.held_up().await?;
+        let lanes: Vec<Lane> = [Lane::Live, Lane::Bulk].into_iter().filter(|l| !held_up.concerns(*l)).collect();
+        if let Some(due) = runs.next_due(&lanes).await? {
             next = Some(next.map_or(due, |n| n.min(due)));
         }
     }

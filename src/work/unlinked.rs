@@ -17,6 +17,7 @@ use crate::{
 
 use super::{
     batch::{Decision, Item, Work, new_op, wanted},
+    by::By,
     linked::Written,
     matching::{Found, look_up, read},
     settle,
@@ -81,14 +82,16 @@ impl Work<'_> {
                 Ok(None)
             }
             (Found::Ladder(Verdict::NeedsYou(question), _), None) => self.ask(item, question).await,
-            (Found::Ladder(Verdict::Adopt { resource, .. }, person), None) => {
+            (Found::Ladder(Verdict::Adopt { resource, by }, person), None) => {
                 // Two contacts of one slice that both want the same person: neither is guessed.
                 if adopted.insert(resource, item.contact.clone()).is_some() {
                     let why = "another contact of the CRM wants the same person in Google".to_owned();
                     return self.ask(item, Question { why, candidates: Vec::new() }).await;
                 }
                 match person {
-                    Some(person) => self.merge_one(account, item, contact, &person, Origin::Adopted, "adopted").await,
+                    Some(person) => {
+                        self.merge_one(account, item, contact, &person, Origin::Adopted, By::Evidence(by)).await
+                    }
                     None => self.unread(item).await,
                 }
             }
@@ -105,7 +108,7 @@ impl Work<'_> {
     ) -> Result<Option<Task>, Halt> {
         let stamp = stamp_for(person, &self.sync.account.key, &item.contact);
         let origin = stamp.map_or(Origin::Adopted, |s| s.origin);
-        self.merge_one(account, item, contact, person, origin, "updated").await
+        self.merge_one(account, item, contact, person, origin, By::Stamp).await
     }
 
     async fn link_as_decided(
@@ -117,7 +120,7 @@ impl Work<'_> {
     ) -> Result<Option<Task>, Halt> {
         let persons = read(account, &[resource.to_owned()]).await?;
         match persons.get(resource) {
-            Some(Some(person)) => self.merge_one(account, item, contact, person, Origin::Adopted, "adopted").await,
+            Some(Some(person)) => self.merge_one(account, item, contact, person, Origin::Adopted, By::Decision).await,
             Some(None) => {
                 self.ask(item, Question { why: "the chosen person is gone".into(), candidates: Vec::new() }).await
             }

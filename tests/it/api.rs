@@ -182,6 +182,56 @@ async fn a_contact_is_shown_and_restored_as_on_the_command_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn syncs_and_their_runs_are_as_the_document_says() {
+    let api = Api::open().await;
+    let document = api.get("/openapi.json").await;
+    assert_eq!(api.refused("/syncs/phone/cancel", &Value::Null).await, (StatusCode::CONFLICT, "nothing_runs".into()));
+    assert_eq!(api.refused("/syncs/other/run", &Value::Null).await, (StatusCode::NOT_FOUND, "no_sync".into()));
+    api.world.crm_seed(&[json!({"firstName": "Jean", "phone": "+15145550101"})]).await;
+    api.world.crm("POST", "faults", &json!({"path": "/contacts/search", "delayMs": 300})).await;
+
+    let (status, asked) = api.post("/syncs/phone/run", &Value::Null).await;
+    assert_eq!((status, &asked["joined"]), (StatusCode::OK, &json!(false)));
+    is_as_described(&document, "AskedRun", &asked);
+    until("the run to begin", async || !api.get("/syncs/phone").await["running"].is_null()).await;
+    let (_, stands) = api.post("/syncs/phone/pause", &Value::Null).await;
+    is_as_described(&document, "Stands", &stands);
+    assert_eq!(api.refused("/syncs/phone/run", &Value::Null).await, (StatusCode::CONFLICT, "paused".into()));
+    let shown = api.get("/syncs/phone").await;
+    is_as_described(&document, "ShownSync", &shown);
+    is_as_described(&document, "Running", &shown["running"]);
+    let listed = api.get("/syncs").await;
+    is_as_described(&document, "Sync", &listed["syncs"][0]);
+    assert_eq!(listed["syncs"], api.world.carnet(&["sync", "list", "--json"]).await.json());
+    let current = api.get("/syncs/phone/runs/current").await;
+    is_as_described(&document, "Report", &current);
+
+    // So many may watch, and no more; who goes makes room.
+    let watch = async || {
+        let request = api.request(Method::GET, "/syncs/phone/runs/current/events").bearer_auth(TOKEN);
+        request.send().await.expect("an answer")
+    };
+    let mut watching = Vec::new();
+    while watching.len() < 100 {
+        watching.push(watch().await);
+    }
+    assert!(watching.iter().all(|answer| answer.status() == StatusCode::OK));
+    assert_eq!(watch().await.status(), StatusCode::TOO_MANY_REQUESTS);
+    watching.clear();
+    until("room for another", async || watch().await.status() == StatusCode::OK).await;
+
+    let (_, cancelling) = api.post("/syncs/phone/cancel", &Value::Null).await;
+    is_as_described(&document, "Cancelling", &cancelling);
+    assert_eq!(cancelling["run"], current["run"]);
+    until("its end", async || api.get("/syncs/phone/runs/current").await["state"] == "cancelled").await;
+    assert_eq!(api.get("/syncs/phone/runs").await["runs"].as_array().map(Vec::len), Some(1));
+    let (_, stands) = api.post("/syncs/phone/resume", &Value::Null).await;
+    assert_eq!(stands["paused"], false);
+    api.service.nothing_left().await;
+    api.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_a_listener_of_its_own_the_api_is_there_and_nowhere_else() {
     let mut world = World::new().await;
     world.set("CARNET_API_TOKEN", TOKEN);

@@ -294,6 +294,30 @@ async fn an_expired_sync_token_is_a_full_listing_and_no_twin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sync_tokens_that_are_never_taken_mean_a_full_listing_now_and_then() {
+    let mut world = World::new().await;
+    world.set("CARNET_TUNE_PROPAGATION_MS", 1500);
+    world.google("PATCH", &format!("accounts/{}/limits", world.subject), &json!({"sync_token_days": 0})).await;
+    let service = world.start().await;
+    service.reconcile().await;
+    let began = std::time::Instant::now();
+    let mut ids = Vec::new();
+    for number in 1..=3 {
+        world.google("POST", "clock/advance", &json!({"seconds": 1})).await;
+        ids.push(world.crm_create(contact(number)).await);
+        service.quiet(&world).await;
+    }
+    each_once(&world, &ids).await;
+    let refused = world.calls("people.connections.list", 400).await;
+    let windows = u64::try_from(began.elapsed().as_millis() / 1500).expect("small");
+    assert!(refused >= 1, "no token was refused");
+    // Each refusal within the window ends the slice; it is tried again after the window, not at once.
+    assert!(refused <= 2 * windows + 4, "{refused} refusals in {windows} windows");
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_google_account_waits_and_the_other_goes_on() {
     let mut world = World::new().await;
     let (_, token) = world.another_google().await;

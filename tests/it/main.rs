@@ -28,6 +28,7 @@ mod redis_down;
 mod redis_lost;
 mod refused;
 mod restore;
+mod runs;
 mod samples;
 mod signature_axes;
 mod signatures;

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::rejection::{BytesRejection, PathRejection},
+    extract::rejection::{BytesRejection, PathRejection, QueryRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -40,6 +40,11 @@ impl ApiFailure {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", sentence)
     }
 
+    pub fn too_many_watchers() -> Self {
+        let sentence = "too many watch runs at the moment; look at the run itself, or try again later";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_watchers", sentence)
+    }
+
     pub fn bad_body(sentence: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_body", sentence)
     }
@@ -51,9 +56,12 @@ impl From<Declined> for ApiFailure {
             Declined::NoQuestion(_)
             | Declined::NoContact(_)
             | Declined::NoAccount(_)
-            | Declined::NoSync(_)
+            | Declined::NoSync { .. }
+            | Declined::NoRun { .. }
+            | Declined::NeverRun(_)
             | Declined::NotBraked(_) => StatusCode::NOT_FOUND,
             Declined::NoResource => StatusCode::BAD_REQUEST,
+            Declined::Paused(_) | Declined::CannotRun { .. } | Declined::NothingRuns(_) => StatusCode::CONFLICT,
             Declined::SeveralAsk { .. }
             | Declined::SeveralAccounts { .. }
             | Declined::SeveralBrakes { .. }
@@ -76,6 +84,12 @@ impl From<StoreError> for ApiFailure {
 impl From<PathRejection> for ApiFailure {
     fn from(rejection: PathRejection) -> Self {
         Self::new(rejection.status(), "bad_path", rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for ApiFailure {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(rejection.status(), "bad_query", rejection.body_text())
     }
 }
 

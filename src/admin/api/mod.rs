@@ -3,8 +3,11 @@
 
 mod brake;
 mod contacts;
+mod events;
 mod failure;
 mod needs;
+mod runs;
+mod syncs;
 
 use std::sync::Arc;
 
@@ -17,6 +20,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use secrecy::SecretString;
+use tokio::sync::Semaphore;
 
 use self::failure::ApiFailure;
 use super::health::carries_token;
@@ -32,6 +36,8 @@ const BODY: usize = 64 * 1024;
 pub(super) struct Api {
     tools: Arc<Tools>,
     token: SecretString,
+    /// One place for each that watches a run.
+    watchers: Arc<Semaphore>,
 }
 
 impl Api {
@@ -43,8 +49,8 @@ impl Api {
 }
 
 /// Every endpoint, as the document names it.
-fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 10] {
-    [
+fn endpoints() -> Vec<(Method, &'static str, MethodRouter<Arc<Api>>)> {
+    vec![
         (Method::GET, "/needs", get(needs::list)),
         (Method::POST, "/needs/{sync}/{contact}/link", post(needs::link)),
         (Method::POST, "/needs/{sync}/{contact}/create", post(needs::create)),
@@ -52,6 +58,15 @@ fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 10] {
         (Method::GET, "/brake", get(brake::list)),
         (Method::POST, "/brake/{sync}/allow", post(brake::allow)),
         (Method::POST, "/brake/{sync}/discard", post(brake::discard)),
+        (Method::GET, "/syncs", get(syncs::list)),
+        (Method::GET, "/syncs/{sync}", get(syncs::show)),
+        (Method::POST, "/syncs/{sync}/run", post(runs::run)),
+        (Method::POST, "/syncs/{sync}/pause", post(runs::pause)),
+        (Method::POST, "/syncs/{sync}/resume", post(runs::resume)),
+        (Method::POST, "/syncs/{sync}/cancel", post(runs::cancel)),
+        (Method::GET, "/syncs/{sync}/runs", get(runs::list)),
+        (Method::GET, "/syncs/{sync}/runs/{run}", get(runs::show)),
+        (Method::GET, "/syncs/{sync}/runs/current/events", get(events::watch)),
         (Method::GET, "/refused", get(contacts::refused)),
         (Method::GET, "/contacts/{crm}/{account}/{contact}", get(contacts::show)),
         (Method::POST, "/contacts/{crm}/{account}/{contact}/restore", post(contacts::restore)),
@@ -60,7 +75,7 @@ fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 10] {
 
 /// Routes of the API.
 pub fn router(tools: Arc<Tools>, token: SecretString) -> Router {
-    let api = Arc::new(Api { tools, token });
+    let api = Arc::new(Api { tools, token, watchers: Arc::new(Semaphore::new(events::WATCHERS)) });
     let routes =
         endpoints().into_iter().fold(Router::new(), |router, (_, path, endpoint)| router.route(path, endpoint));
     let guarded = routes

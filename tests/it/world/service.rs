@@ -25,7 +25,7 @@ pub struct Service {
     pub url: String,
     pub pool: Pool,
     pub current: Current,
-    pub(super) stop: CancellationToken,
+    pub stop: CancellationToken,
     pub(super) task: JoinHandle<()>,
 }
 
