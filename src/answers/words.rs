@@ -49,7 +49,7 @@ pub(super) fn sentence(standing: &Standing, contact: &str, in_crm: bool) -> Stri
         return format!("it needs you: {}; see `carnet needs list`", question.why);
     }
     if let Some(braked) = &standing.braked {
-        let (what, why) = (super::in_words(braked.what), &braked.why);
+        let (what, why) = (braked.what.in_words(), &braked.why);
         return format!("it would be {what} ({why}), and the brake has stopped that; see `carnet brake list`");
     }
     if let Some(waiting) = &standing.waiting {
