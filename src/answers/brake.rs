@@ -149,11 +149,3 @@ fn only_one_each(stopped: &[OfSync<'_>], contacts: &[String]) -> Result<(), Decl
     }
     Ok(())
 }
-
-/// What would be done, in one word.
-pub fn in_words(what: Kind) -> &'static str {
-    match what {
-        Kind::Removal => "taken out",
-        Kind::Overwrite => "written over",
-    }
-}

@@ -64,6 +64,9 @@ pub struct Standing {
     pub waiting: Option<Waiting>,
     /// What the brake has stopped.
     pub braked: Option<BrakedView>,
+    /// Whether a person decided that it stays as it is, when the brake had stopped it. Said in the sentence.
+    #[serde(skip)]
+    pub discarded: bool,
     /// What a person is asked.
     pub question: Option<Question>,
     /// What could not be done, oldest first.
@@ -155,7 +158,7 @@ impl Desk {
         let runs = Runs::new(self.pool.clone(), keys.clone(), &sync.id);
         let letters = dead::list(&self.pool, &keys).await?.into_iter();
         let brake = Brake::new(self.pool.clone(), keys.clone(), &sync.id);
-        let braked = brake.standings(&[contact.to_owned()]).await?.into_iter().find_map(|standing| standing.held);
+        let stopped = brake.standings(&[contact.to_owned()]).await?.into_iter().next().unwrap_or_default();
         let known = link.as_ref().filter(|l| l.state != LinkState::DeletedInCrm);
         let mut standing = Standing {
             sync: sync.spec.name.clone(),
@@ -166,7 +169,8 @@ impl Desk {
             version: link.as_ref().and_then(|l| l.version),
             refusal: refusal.map(|(_, refusal)| refusal.code()),
             waiting: waiting(&runs, contact).await?,
-            braked: braked.map(|held| BrakedView { what: held.kind, why: held.why }),
+            discarded: stopped.word.is_some_and(|word| word.answer == brake::Answer::Discard),
+            braked: stopped.held.map(|held| BrakedView { what: held.kind, why: held.why }),
             question: question.cloned(),
             dead_letters: letters
                 .filter(|l| l.contact == contact && l.sync == sync.id)

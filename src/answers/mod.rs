@@ -27,7 +27,7 @@ use crate::{
     work::Decision,
 };
 
-pub use brake::{Braked, Said, in_words};
+pub use brake::{Braked, Said};
 pub use contact::{BrakedView, ContactView, DeadLetterView, Standing, Waiting};
 pub use questions::{Answer, Question};
 pub use refusals::{Refused, Restored};

@@ -49,13 +49,14 @@ pub(super) fn sentence(standing: &Standing, contact: &str, in_crm: bool) -> Stri
         return format!("it needs you: {}; see `carnet needs list`", question.why);
     }
     if let Some(braked) = &standing.braked {
-        let (what, why) = (super::in_words(braked.what), &braked.why);
+        let (what, why) = (braked.what.in_words(), &braked.why);
         return format!("it would be {what} ({why}), and the brake has stopped that; see `carnet brake list`");
     }
     if let Some(waiting) = &standing.waiting {
         return format!("it waits: {}", waiting.why);
     }
     match standing.link {
+        _ if standing.discarded => "somebody decided that it stays as it is in Google, whatever the CRM says now",
         "managed" => "it is in Google and kept in step",
         "managed-by-another-sync" => "it is in Google, and another sync keeps it in step",
         "let-go" => "it is in Google, and no sync keeps it in step",
@@ -129,6 +130,12 @@ mod tests {
                 false,
                 "needs you",
                 "it would be taken out (deleted in the CRM), and the brake has stopped that",
+            ),
+            (
+                Standing { discarded: true, ..standing("managed") },
+                false,
+                "up to date",
+                "somebody decided that it stays",
             ),
             (standing("deleted-in-crm"), false, "up to date", "the CRM has deleted it"),
             (standing("none"), false, "up to date", "this sync knows nothing of it"),

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::{
-    answers::{Braked, Desk, in_words},
+    answers::{Braked, Desk},
     config::Settings,
     store::brake::Answer,
 };
@@ -73,7 +73,7 @@ impl Command {
 
 fn listed(braked: &[Braked]) -> String {
     let row = |b: &Braked| {
-        let what = in_words(b.what).to_owned();
+        let what = b.what.in_words().to_owned();
         vec![b.contact.clone(), b.crm.clone(), b.sync.clone(), what, b.why.clone(), b.since.to_string()]
     };
     let rows: Vec<Vec<String>> = braked.iter().map(row).collect();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, decode, encode, keys::CrmKeys, pool::Pool};
 
-/// The window over which the brake counts (ms). `hold.lua` knows it too.
+/// The window over which the brake counts (ms). `hold.lua` and `settle.lua` know it too.
 pub const WINDOW_MS: i64 = 24 * 3_600 * 1_000;
 
 /// What the brake watches over.
@@ -19,6 +19,16 @@ pub enum Kind {
     Removal,
     /// A value of the contact's owner is replaced.
     Overwrite,
+}
+
+impl Kind {
+    /// What becomes of the contact.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Removal => "taken out",
+            Self::Overwrite => "written over",
+        }
+    }
 }
 
 /// A contact that the brake has stopped, or what it would note of one.

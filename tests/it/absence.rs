@@ -10,6 +10,7 @@ use crate::world::{
     LABEL, Service, World,
     google::values,
     judge::phone,
+    until,
     user::{labels, resource},
 };
 
@@ -105,11 +106,15 @@ async fn half_a_crm_is_asked_about_and_goes_only_when_somebody_says_so() {
     let run = service.reconcile().await;
     assert_eq!((run.listed.absent, run.listed.held, run.marked), (6, 6, 0), "{run:?}");
     assert_eq!(world.labelled().await.len(), 12);
+    // Now that it has engaged, whoever else leaves waits too.
+    world.crm_delete(&ids[6]).await;
+    service.quiet(&world).await;
+    assert_eq!((world.labelled().await.len(), listed(&world).await.len()), (12, 7));
     world.carnet(&["brake", "allow", "nobody"]).await.refused("no brake has stopped \"nobody\"");
     let told = world.carnet(&["brake", "allow", "--all", "--sync", "phone"]).await.done();
-    assert!(told.contains("Allowed for 6"), "{told}");
+    assert!(told.contains("Allowed for 7"), "{told}");
     service.quiet(&world).await;
-    assert_eq!(world.labelled().await.len(), 6);
+    assert_eq!(world.labelled().await.len(), 5);
     assert_eq!(listed(&world).await, Vec::<Value>::new());
     assert_eq!(state(&world).await.0, "up to date");
     assert_eq!(service.reconcile().await.listed.absent, 0);
@@ -171,6 +176,31 @@ async fn a_list_that_is_not_whole_removes_nobody() {
     assert!(service.reconcile().await.listed.doubt.is_some());
     assert_eq!(world.labelled().await.len(), 12);
     assert_eq!(service.reconcile().await.listed.absent, 1);
+    assert_eq!(world.labelled().await.len(), 11);
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_that_is_broken_off_remembers_who_came() {
+    let (world, service, ids) = clients("unlabel", 12).await;
+    delete_untold(&world, &ids[..1]).await;
+    world.crm_fault(json!({"path": "/contacts/search", "delayMs": 300})).await;
+    let before = service.runs().last_run().await.expect("runs");
+    service.runs().want("asked").await.expect("asked");
+    let runs = service.runs();
+    let current = async || runs.current().await.expect("runs").filter(|run| !run.is_over());
+    until("the first page", async || current().await.is_some_and(|run| run.seen >= 5)).await;
+    let begun = current().await.expect("a run that goes on");
+    service.stop().await;
+    world.fair_weather().await;
+
+    let service = world.start().await;
+    let runs = service.runs();
+    until("the end of the run", async || runs.last_run().await.expect("runs") != before).await;
+    let run = runs.current().await.expect("runs").expect("a run");
+    assert_eq!((run.id, run.seen, run.listed.absent, run.listed.doubt), (begun.id, 11, 1, None));
+    service.quiet(&world).await;
     assert_eq!(world.labelled().await.len(), 11);
     service.nothing_left().await;
     service.stop().await;

@@ -180,6 +180,8 @@ async fn the_api_answers_as_the_command_line_does() {
     service.quiet(&world).await;
     assert_eq!((world.labelled().await.len(), stopped(&world).await.len()), (1, 0));
     world.only(&names[0]).await;
+    let shown = world.carnet(&["contact", "show", &names[0]]).await.done();
+    assert!(shown.contains("somebody decided that it stays as it is in Google"), "{shown}");
     service.nothing_left().await;
     service.stop().await;
 }
