@@ -11,9 +11,11 @@ fn contact(number: usize) -> Value {
     json!({"firstName": "Aimée", "lastName": format!("Roy{number}"), "email": format!("c{number}@example.com")})
 }
 
+/// This is the token of a listing that was made long ago.
 async fn keeps_token(service: &Service, token: &str) {
     let key = GoogleKeys::new(&service.subject()).listing_facts();
-    let _: () = service.pool.get().await.expect("redis").hset(key, "sync_token", token).await.expect("kept");
+    let facts = [("sync_token", token), ("full", "0")];
+    let _: () = service.pool.get().await.expect("redis").hset_multiple(key, &facts).await.expect("kept");
 }
 
 /// A sync token of Google's for a listing of other fields than ours.
