@@ -118,6 +118,7 @@ async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), H
         }
         orphans::mark_orphans(account, sync).await?;
     }
+    account.take_down(None).await?;
     let key = GoogleKeys::new(account.subject()).state();
     let mut connection = account.tools.pool.get().await.map_err(StoreError::from)?;
     let _: () = connection.hdel(&key, "refresh").await.map_err(StoreError::from)?;
