@@ -7,6 +7,7 @@ use crate::{
     claim::pause_of,
     config::declared::Every,
     queue::dead,
+    reconcile::{Progress, progress},
     store::{
         StoreError,
         brake::Brake,
@@ -108,7 +109,7 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         braked: signs.braked,
         refused,
         dead: letters.iter().filter(|d| d.sync == sync.id).count() as u64,
-        last_run: signs.run.and_then(|run| run.finished),
+        last_run: runs.last_run().await?.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
         can_run: signs.connected && !sync.account.is_limited(),
     })
 }
@@ -125,7 +126,7 @@ impl Signs {
         } else if self.paused {
             ("paused", None)
         } else if let Some(run) = going_on {
-            ("working", run.error.clone())
+            ("working", run.error.clone().or_else(|| Some(how_far(run))))
         } else if self.wanted {
             ("waiting", Some("a run begins soon".to_owned()))
         } else if let Some(run) = failed {
@@ -151,6 +152,11 @@ fn stopped(contacts: u64) -> String {
         many => format!("{many} contacts that would be removed or overwritten"),
     };
     format!("the brake has stopped {what}; see `carnet brake list`, then allow or discard it")
+}
+
+fn how_far(run: &Run) -> String {
+    let Progress { phase, done, total, .. } = progress(run, run.started);
+    format!("{phase}, {done} of {total}")
 }
 
 /// All syncs in one sentence: what is wrong first.
@@ -212,6 +218,11 @@ mod tests {
             (Signs { waiting: 3, needs_you: 1, ..signs() }, "needs you", None),
             (Signs { waiting: 3, needs_you: 1, braked: 2, ..signs() }, "needs you", Some(stopped(2))),
             (Signs { needs_you: 1, run: run(RunState::Reading), ..signs() }, "working", said()),
+            (
+                Signs { run: run(RunState::Reading).map(|run| Run { error: None, ..run }), ..signs() },
+                "working",
+                Some("reading the CRM, 0 of 0".into()),
+            ),
             (Signs { run: run(RunState::Failed), ..signs() }, "failed", said()),
             (
                 Signs { run: run(RunState::Failed), wanted: true, ..signs() },

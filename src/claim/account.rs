@@ -169,9 +169,9 @@ impl Account {
             self.lease.ensure(delay + need).await?;
             tokio::time::sleep(delay).await;
         }
-        let token = self.tools.google_token(&self.google).await?;
+        let token = Box::pin(self.tools.google_token(&self.google)).await?;
         self.lease.ensure(need).await?;
-        if self.is_held_up().await? {
+        if Box::pin(self.is_held_up()).await? {
             return Err(Halt::HeldUp);
         }
         self.spend(call);

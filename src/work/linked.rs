@@ -48,7 +48,9 @@ impl Work<'_> {
                     self.context.settle(&[settle::unread(&self.context, &item)]).await?;
                 }
                 Some(Some(person)) => {
-                    tasks.extend(self.merge_one(account, item, &contact, person, link.origin, By::Link).await?);
+                    tasks.extend(
+                        Box::pin(self.merge_one(account, item, &contact, person, link.origin, By::Link)).await?,
+                    );
                 }
                 // Our own doing, the end of which was never written down: it comes as one that was never there.
                 Some(None) if link.state == LinkState::Trashing => trashed.push((Item { link: None, ..item }, contact)),
@@ -87,10 +89,12 @@ impl Work<'_> {
                 Found::Heir(person) => {
                     link.base = inherited(&link.base, &person, &self.sync.account.region);
                     let (origin, item) = (link.origin, Item { link: Some(link), ..item });
-                    tasks.extend(self.merge_one(account, item, &contact, &person, origin, By::Link).await?);
+                    tasks.extend(Box::pin(self.merge_one(account, item, &contact, &person, origin, By::Link)).await?);
                 }
                 Found::Stamped(person) => {
-                    tasks.extend(self.merge_one(account, item, &contact, &person, link.origin, By::Link).await?);
+                    tasks.extend(
+                        Box::pin(self.merge_one(account, item, &contact, &person, link.origin, By::Link)).await?,
+                    );
                 }
                 Found::Unknown | Found::Twins(_) => {
                     settle::doubt(account, &item).await?;
@@ -154,7 +158,7 @@ impl Work<'_> {
         };
         let merged = match merge(&input) {
             merge::Verdict::Merged(merged) => merged,
-            merge::Verdict::OptedOut => return self.opted_out(account, item, person, &label).await,
+            merge::Verdict::OptedOut => return Box::pin(self.opted_out(account, item, person, &label)).await,
         };
         let link = self.link(
             &item,

@@ -119,6 +119,7 @@ async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), H
         orphans::mark_orphans(account, sync).await?;
     }
     Box::pin(prove(account)).await?;
+    account.take_down(None).await?;
     let key = GoogleKeys::new(account.subject()).state();
     let mut connection = account.tools.pool.get().await.map_err(StoreError::from)?;
     let _: () = connection.hdel(&key, "refresh").await.map_err(StoreError::from)?;

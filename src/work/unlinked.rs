@@ -41,7 +41,7 @@ impl Work<'_> {
         let mut tasks = Vec::new();
         let mut adopted: BTreeMap<String, String> = BTreeMap::new();
         for ((item, contact), found) in unlinked.into_iter().zip(found) {
-            tasks.extend(self.act(account, item, &contact, found, &mut adopted).await?);
+            tasks.extend(Box::pin(self.act(account, item, &contact, found, &mut adopted)).await?);
         }
         Ok(tasks)
     }
@@ -90,7 +90,8 @@ impl Work<'_> {
                 }
                 match person {
                     Some(person) => {
-                        self.merge_one(account, item, contact, &person, Origin::Adopted, By::Evidence(by)).await
+                        Box::pin(self.merge_one(account, item, contact, &person, Origin::Adopted, By::Evidence(by)))
+                            .await
                     }
                     None => self.unread(item).await,
                 }
@@ -108,7 +109,7 @@ impl Work<'_> {
     ) -> Result<Option<Task>, Halt> {
         let stamp = stamp_for(person, &self.sync.account.key, &item.contact);
         let origin = stamp.map_or(Origin::Adopted, |s| s.origin);
-        self.merge_one(account, item, contact, person, origin, By::Stamp).await
+        Box::pin(self.merge_one(account, item, contact, person, origin, By::Stamp)).await
     }
 
     async fn link_as_decided(
@@ -120,7 +121,9 @@ impl Work<'_> {
     ) -> Result<Option<Task>, Halt> {
         let persons = read(account, &[resource.to_owned()]).await?;
         match persons.get(resource) {
-            Some(Some(person)) => self.merge_one(account, item, contact, person, Origin::Adopted, By::Decision).await,
+            Some(Some(person)) => {
+                Box::pin(self.merge_one(account, item, contact, person, Origin::Adopted, By::Decision)).await
+            }
             Some(None) => {
                 self.ask(item, Question { why: "the chosen person is gone".into(), candidates: Vec::new() }).await
             }
