@@ -74,21 +74,24 @@ impl Work<'_> {
             // Answers to another question.
             (Found::Heir(_) | Found::Nobody, None) => self.unread(item).await,
             (Found::CountFirst, None) => {
-                settle::want_count(self.tools, self.sync).await?;
+                settle::want_count(&self.context).await?;
                 let after = self.tools.settings.tune.retry_base;
                 let step = settle::later(&self.context, &item, after, "counting_first", false, false);
                 self.context.settle(&[step]).await?;
                 Ok(None)
             }
             (Found::Ladder(Verdict::NeedsYou(question), _), None) => self.ask(item, question).await,
-            (Found::Ladder(Verdict::Adopt { resource, .. }, person), None) => {
+            (Found::Ladder(Verdict::Adopt { resource, by }, person), None) => {
                 // Two contacts of one slice that both want the same person: neither is guessed.
                 if adopted.insert(resource, item.contact.clone()).is_some() {
                     let why = "another contact of the CRM wants the same person in Google".to_owned();
                     return self.ask(item, Question { why, candidates: Vec::new() }).await;
                 }
                 match person {
-                    Some(person) => self.merge_one(account, item, contact, &person, Origin::Adopted, "adopted").await,
+                    Some(person) => {
+                        let task = self.merge_one(account, item, contact, &person, Origin::Adopted, "adopted").await?;
+                        Ok(task.map(|task| Task { reason: by.to_string(), ..task }))
+                    }
                     None => self.unread(item).await,
                 }
             }
@@ -117,7 +120,10 @@ impl Work<'_> {
     ) -> Result<Option<Task>, Halt> {
         let persons = read(account, &[resource.to_owned()]).await?;
         match persons.get(resource) {
-            Some(Some(person)) => self.merge_one(account, item, contact, person, Origin::Adopted, "adopted").await,
+            Some(Some(person)) => {
+                let task = self.merge_one(account, item, contact, person, Origin::Adopted, "adopted").await?;
+                Ok(task.map(|task| Task { reason: "as a person decided".to_owned(), ..task }))
+            }
             Some(None) => {
                 self.ask(item, Question { why: "the chosen person is gone".into(), candidates: Vec::new() }).await
             }
