@@ -1,4 +1,4 @@
-//! `carnet sync`: list, preview, run, pause, resume.
+//! `carnet sync`: list, preview, apply, run, pause, resume.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     admin::{health::worker_alive, overview::look_at_all},
     app::{self, foundation::Foundation},
     config::Settings,
-    reconcile::{preview, report},
+    reconcile::{count, report},
     store::{
         current::{Current, SyncSpec},
         keys::CrmKeys,
@@ -18,7 +18,13 @@ use crate::{
     },
 };
 
-use super::{desk::opened, output, progress::follow, tools::tools};
+use super::{
+    desk::opened,
+    output,
+    preview::{Apply, Show},
+    progress::follow,
+    tools::tools,
+};
 
 /// Look at syncs and run them.
 #[derive(Debug, Args)]
@@ -32,10 +38,9 @@ enum Command {
     /// Every sync with its state.
     List,
     /// What a run would do, without doing it.
-    Preview {
-        /// The sync's name.
-        name: String,
-    },
+    Preview(Show),
+    /// Do what a preview says, and nothing else.
+    Apply(Apply),
     /// Run a full reconcile now and wait for its report.
     Run {
         /// The sync's name.
@@ -57,6 +62,7 @@ impl Sync {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
         match self.command {
             Command::Run { name } => run(Foundation::open(&settings).await?, settings, &name, json).await,
+            Command::Apply(apply) => apply.run(Foundation::open(&settings).await?, settings, json).await,
             command => {
                 opened(&settings, async |foundation, current| command.run(foundation, current, &settings, json).await)
                     .await
@@ -75,14 +81,10 @@ impl Command {
     ) -> anyhow::Result<()> {
         match self {
             Self::List => list(foundation, current, json).await,
-            Self::Preview { name } => {
-                let tools = tools(foundation, settings, current)?;
-                let plan = preview(&tools, named(current, &name)?).await?;
-                output::print(json, &plan, ToString::to_string)
-            }
+            Self::Preview(show) => show.run(foundation, current, settings, json).await,
             Self::Pause { name } => pause(foundation, current, &name, Some("asked")).await,
             Self::Resume { name } => pause(foundation, current, &name, None).await,
-            Self::Run { .. } => Ok(()),
+            Self::Run { .. } | Self::Apply(_) => Ok(()),
         }
     }
 }
@@ -133,26 +135,37 @@ async fn pause(foundation: &Foundation, current: &Current, name: &str, why: Opti
     Ok(())
 }
 
-/// Plan, run with progress, report. Without a running service the work is done in this process.
+/// Plan, run with progress, report.
 async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
     let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
     let sync = named(&current, name)?.clone();
     let runs = runs_of(&foundation, &sync);
     let running = runs.current().await?.filter(|run| !run.is_over());
     if running.is_none() {
-        let plan = preview(&tools(&foundation, &settings, &current)?, &sync).await?;
+        let plan = count(&tools(&foundation, &settings, &current)?, &sync).await?;
         if !json {
             println!("{plan}");
         }
         runs.want("asked").await?;
     }
     let before = runs.current().await?.filter(Run::is_over).map(|run| run.id);
+    until_done(foundation, settings, &runs, before.as_deref(), json).await.map(drop)
+}
+
+/// Waits for the run after `before` and prints its report. Without a running service the work is done in this process.
+pub async fn until_done(
+    foundation: Foundation,
+    settings: Settings,
+    runs: &Runs,
+    before: Option<&str>,
+    json: bool,
+) -> anyhow::Result<Run> {
     let stop = CancellationToken::new();
     let mut background = None;
     if !worker_alive(&foundation.pool).await? {
         background = Some(app::work_in_background(foundation, settings, stop.clone()).await?);
     }
-    let done = follow(&runs, before.as_deref(), !json).await;
+    let done = follow(runs, before, !json).await;
     stop.cancel();
     if let Some(tasks) = background {
         tasks.wait().await;
@@ -160,5 +173,5 @@ async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool)
     let done = done?;
     output::print(json, &done, report)?;
     anyhow::ensure!(done.state == RunState::Done, "the run failed");
-    Ok(())
+    Ok(done)
 }

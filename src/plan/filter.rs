@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{declared::Sync, filter::OneOf},
@@ -21,7 +21,7 @@ pub enum Place {
 }
 
 /// Why a sync does not want a contact; its code is a short stable word for machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outside {
     /// Nothing a person could recognise it by.

@@ -2,6 +2,9 @@
 //! nothing new: what differs is marked dirty with what the page said, and goes through the same plan and push, behind live
 //! contacts. It removes nothing by absence.
 
+mod apply;
+mod drafts;
+mod plan;
 mod preview;
 mod report;
 mod walk;
@@ -28,7 +31,11 @@ use crate::{
     work::Bell,
 };
 
-pub use preview::{Plan, PreviewError, preview};
+pub use crate::plan::entry::{Action, Entry};
+pub use apply::{ApplyError, Changed, Changes, begin, check, find};
+pub use drafts::PreviewError;
+pub use plan::Plan;
+pub use preview::{Preview, count, preview, previews_of};
 pub use report::report;
 pub use walk::Interrupted;
 

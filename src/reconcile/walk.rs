@@ -1,6 +1,8 @@
 //! One run, from its cursor on: count the CRM's contacts if that was never done, read them against the links, wait until
 //! everything marked is worked off. The cursor and what a page marked are one write, so it resumes at the page.
 
+mod entries;
+
 use std::sync::Arc;
 
 use redis::AsyncCommands;
@@ -24,7 +26,7 @@ use crate::{
         keys::{CrmKeys, GoogleKeys},
         lease::Lease,
         ledger::LedgerView,
-        runs::{Run, RunState, Runs},
+        runs::{Run, RunKind, RunState, Runs},
     },
     work::{identifiers, wanted},
 };
@@ -100,7 +102,10 @@ impl<'a> Walk<'a> {
             self.runs.save(run).await?;
         }
         if run.state == RunState::Reading {
-            self.read(run, lease, ring).await?;
+            match run.kind {
+                RunKind::Preview => self.take_entries(run, lease, ring).await?,
+                RunKind::Reconcile | RunKind::Undo => self.read(run, lease, ring).await?,
+            }
         }
         if run.state == RunState::Writing {
             self.wait(run, lease, ring).await?;
@@ -220,13 +225,15 @@ impl<'a> Walk<'a> {
         }
         ring();
         let mut run = run.clone();
-        run.twins = self.twins().await?;
+        let is_whole = run.kind == RunKind::Reconcile;
+        run.twins = if is_whole { self.twins().await? } else { 0 };
         if let Some(google) = &self.sync.google {
             run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
         }
         let declared = self.tools.fresh().await?;
         // Pages that were read before the filter changed were looked at with the old one.
-        if declared.sync_with_id(&self.sync.id).is_some_and(|now| !now.spec.has_filter_of(&self.sync.spec)) {
+        if is_whole && declared.sync_with_id(&self.sync.id).is_some_and(|now| !now.spec.has_filter_of(&self.sync.spec))
+        {
             self.runs.want("filter").await?;
         }
         let done = self.runs.finish(run, RunState::Done, None).await?;

@@ -95,6 +95,18 @@ impl CrmKeys {
     pub fn reports(&self, sync: &str) -> String {
         self.key(&format!("reports:{sync}"))
     }
+    /// A preview of a sync, as JSON; expires.
+    pub fn preview(&self, sync: &str, id: &str) -> String {
+        self.key(&format!("preview:{sync}:{id}"))
+    }
+    /// List: entries of a preview of one kind, as JSON; expires.
+    pub fn preview_entries(&self, sync: &str, id: &str, kind: &str) -> String {
+        self.key(&format!("preview:{sync}:{id}:{kind}"))
+    }
+    /// Id of the last preview of a sync; expires.
+    pub fn last_preview(&self, sync: &str) -> String {
+        self.key(&format!("last-preview:{sync}"))
+    }
     /// The fencing token of the worker that may write for this Google account.
     pub fn fence(&self, subject: &str) -> String {
         self.key(&format!("fence:{subject}"))

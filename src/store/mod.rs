@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod listing;
 pub mod local;
 pub mod pool;
+pub mod previews;
 pub mod registry;
 pub mod runs;
 pub mod seal;

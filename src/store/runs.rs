@@ -241,7 +241,10 @@ impl Runs {
         let reports = self.keys.reports(&self.sync);
         let _: () = connection.lpush(&reports, encode("a run", &run)?).await?;
         let _: () = connection.ltrim(&reports, 0, REPORTS_KEPT - 1).await?;
-        let _: () = connection.hset(self.keys.sync(&self.sync), "last_run", self.pool.clock.now_ms()).await?;
+        // A run through a few contacts does not put off the next one through all.
+        if run.kind == RunKind::Reconcile {
+            let _: () = connection.hset(self.keys.sync(&self.sync), "last_run", self.pool.clock.now_ms()).await?;
+        }
         let fields: Vec<String> = run.counts.keys().map(|n| format!("{}:{n}", run.id)).collect();
         if !fields.is_empty() {
             let _: () = connection.hdel(self.keys.run_counts(), fields).await?;

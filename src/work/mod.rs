@@ -6,6 +6,7 @@
 
 mod batch;
 mod bell;
+mod draft;
 mod gather;
 mod linked;
 mod matching;
@@ -19,9 +20,10 @@ mod twins;
 mod uncertain;
 mod unlinked;
 
+pub use crate::push::Pencil;
 pub use batch::{Decision, identifiers, wanted};
 pub use bell::Bell;
-pub use matching::{Found, look_up};
+pub use draft::{Decided, draft};
 pub use scheduler::Workers;
 pub use settle::Need;
 pub use slice::{Slice, work};

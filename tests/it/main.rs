@@ -17,6 +17,7 @@ mod merged;
 mod model;
 mod needs;
 mod own_redis;
+mod preview;
 mod python_client;
 mod receive;
 mod redis_down;

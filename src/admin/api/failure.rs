@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::rejection::{BytesRejection, PathRejection},
+    extract::rejection::{BytesRejection, PathRejection, QueryRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -18,7 +18,7 @@ pub(super) struct ApiFailure {
 }
 
 impl ApiFailure {
-    fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
         Self { status, code, sentence: sentence.into() }
     }
 
@@ -38,6 +38,20 @@ impl ApiFailure {
     pub fn wrong_method() -> Self {
         let sentence = "this path takes another method; /api/v1/openapi.json describes the API";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", sentence)
+    }
+
+    pub fn no_sync(name: &str) -> Self {
+        let sentence = format!("there is no sync named \"{name}\"; `carnet sync list` shows which there are");
+        Self::new(StatusCode::NOT_FOUND, "no_sync", sentence)
+    }
+
+    pub fn bad_query(sentence: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_query", sentence)
+    }
+
+    /// The service ends while something is still being done.
+    pub fn stopped() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service is stopping; try again in a moment")
     }
 
     pub fn bad_body(sentence: &str) -> Self {
@@ -71,6 +85,12 @@ impl From<StoreError> for ApiFailure {
 impl From<PathRejection> for ApiFailure {
     fn from(rejection: PathRejection) -> Self {
         Self::new(rejection.status(), "bad_path", rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for ApiFailure {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(rejection.status(), "bad_query", rejection.body_text())
     }
 }
 

@@ -4,6 +4,7 @@
 mod contacts;
 mod failure;
 mod needs;
+mod previews;
 
 use std::sync::Arc;
 
@@ -42,12 +43,15 @@ impl Api {
 }
 
 /// Every endpoint, as the document names it.
-fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 7] {
+fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 10] {
     [
         (Method::GET, "/needs", get(needs::list)),
         (Method::POST, "/needs/{sync}/{contact}/link", post(needs::link)),
         (Method::POST, "/needs/{sync}/{contact}/create", post(needs::create)),
         (Method::POST, "/needs/{sync}/{contact}/skip", post(needs::skip)),
+        (Method::POST, "/syncs/{sync}/previews", post(previews::make)),
+        (Method::GET, "/previews/{sync}/{preview}", get(previews::show)),
+        (Method::POST, "/previews/{sync}/{preview}/apply", post(previews::apply)),
         (Method::GET, "/refused", get(contacts::refused)),
         (Method::GET, "/contacts/{crm}/{account}/{contact}", get(contacts::show)),
         (Method::POST, "/contacts/{crm}/{account}/{contact}/restore", post(contacts::restore)),
