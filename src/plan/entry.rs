@@ -97,6 +97,11 @@ impl FromStr for Action {
 }
 
 impl Entry {
+    /// Whether a run does something with the contact.
+    pub fn is_acted_on(&self) -> bool {
+        Action::ACTED_ON.contains(&self.action)
+    }
+
     /// Whether both do the same in Google. Why is another question.
     pub fn does_the_same_as(&self, other: &Self) -> bool {
         let done = |entry: &Self| (entry.action, entry.resource.clone(), entry.fields.clone());

@@ -1,11 +1,15 @@
 //! A preview applied: first it is held against the present, then a run goes through exactly its entries.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
 use crate::{
     claim::Tools,
+    contact::Contact,
     plan::{
         difference::Difference,
         entry::{Action, Entry},
@@ -15,6 +19,7 @@ use crate::{
         current::SyncSpec,
         journal,
         keys::CrmKeys,
+        previews::Previews,
         runs::{Run, RunKind, RunState, Runs},
         seal::random_text,
     },
@@ -23,6 +28,7 @@ use crate::{
 use super::{
     drafts::{Drafts, PreviewError},
     preview::{Preview, previews_of},
+    walk::{Differs, ONE_BY_ONE, differs},
 };
 
 /// Why a preview is not applied.
@@ -91,28 +97,77 @@ pub async fn find(tools: &Tools, sync: &SyncSpec, id: Option<&str>) -> Result<Pr
 /// Decides anew about each contact that the preview would do something with, from what the CRM and Google hold now.
 pub async fn check(tools: &Arc<Tools>, sync: &Arc<SyncSpec>, preview: &Preview) -> Result<Changes, ApplyError> {
     may_begin(tools, sync).await?;
-    let store = previews_of(tools, sync);
     let slice = usize::try_from(tools.settings.tune.slice).unwrap_or(200).max(1);
-    let mut drafts = Drafts::open(tools, sync).await?;
-    let (mut changes, mut at) = (Changes::default(), 0);
+    let (store, drafts) = (previews_of(tools, sync), Drafts::open(tools, sync).await?);
+    let mut check = Check { store, preview, drafts, changes: Changes::default() };
+    let seen = match preview.acted_on() {
+        few if few <= ONE_BY_ONE => HashSet::new(),
+        _ => check.read_pages(slice).await?,
+    };
+    let mut at = 0;
     loop {
-        let entries: Vec<Entry> = store.entries(&preview.id, &Action::ACTED_ON.map(Action::code), at, slice).await?;
+        let kinds = Action::ACTED_ON.map(Action::code);
+        let mut entries: Vec<Entry> = check.store.entries(&preview.id, &kinds, at, slice).await?;
         if entries.is_empty() {
-            return Ok(changes);
+            return Ok(check.changes);
         }
         at += entries.len();
-        let decided = drafts.of(entries.iter().map(|entry| (entry.contact.clone(), None)).collect()).await?;
+        entries.retain(|entry| !seen.contains(&entry.contact));
+        check.compare(entries.into_iter().map(|entry| (entry, None)).collect()).await?;
+    }
+}
+
+struct Check<'a> {
+    store: Previews,
+    preview: &'a Preview,
+    drafts: Drafts<'a>,
+    changes: Changes,
+}
+
+impl Check<'_> {
+    /// Many contacts are read as the CRM lists them; answers which were listed. (They are no more than Google holds.)
+    async fn read_pages(&mut self, slice: usize) -> Result<HashSet<String>, ApplyError> {
+        let (mut seen, mut waiting, mut cursor) = (HashSet::new(), Vec::new(), None);
+        loop {
+            let page = self.drafts.page(cursor.as_ref()).await?;
+            let ids: Vec<String> = page.contacts.iter().map(|contact| contact.id.clone()).collect();
+            let entries = self.store.of::<Entry>(&self.preview.id, &ids).await?;
+            let links = self.drafts.links(&ids).await?;
+            for ((contact, link), entry) in page.contacts.into_iter().zip(links).zip(entries) {
+                let Some(entry) = entry.filter(Entry::is_acted_on) else { continue };
+                seen.insert(entry.contact.clone());
+                let is_enough = !matches!(differs(self.drafts.sync, &contact, link.as_ref()), Differs::ReadFirst);
+                waiting.push((entry, is_enough.then_some(contact)));
+            }
+            while waiting.len() >= slice {
+                let rest = waiting.split_off(slice);
+                self.compare(std::mem::replace(&mut waiting, rest)).await?;
+            }
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        self.compare(waiting).await?;
+        Ok(seen)
+    }
+
+    async fn compare(&mut self, entries: Vec<(Entry, Option<Contact>)>) -> Result<(), ApplyError> {
+        let (entries, read): (Vec<Entry>, Vec<_>) =
+            entries.into_iter().map(|(entry, read)| (entry.clone(), (entry.contact, read))).unzip();
+        let decided = self.drafts.of(read).await?;
         let now: BTreeMap<String, Option<Entry>> = decided.into_iter().map(|one| (one.contact, one.entry)).collect();
         for was in &entries {
             let now = now.get(&was.contact).and_then(Option::as_ref);
             if now.is_some_and(|now| now.does_the_same_as(was)) {
                 continue;
             }
-            changes.total += 1;
-            if changes.changed.len() < TOLD {
-                changes.changed.push(Changed::of(was, now));
+            self.changes.total += 1;
+            if self.changes.changed.len() < TOLD {
+                self.changes.changed.push(Changed::of(was, now));
             }
         }
+        Ok(())
     }
 }
 
@@ -123,8 +178,7 @@ pub async fn begin(tools: &Tools, sync: &SyncSpec, preview: &Preview) -> Result<
     let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
     let mut run = Run::begin(id, "preview", RunState::Reading, tools.pool.clock.now());
     (run.kind, run.of) = (RunKind::Preview, Some(preview.id.clone()));
-    let acted_on = Action::ACTED_ON.iter().filter_map(|action| preview.holds.get(action));
-    run.total = Some(acted_on.sum());
+    run.total = Some(preview.acted_on());
     if let Some(google) = &sync.google {
         run.journal_from = Some(journal::end(&tools.pool, &keys, &google.subject).await?);
     }

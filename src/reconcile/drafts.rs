@@ -11,9 +11,11 @@ use crate::{
     claim::{Account, CrmAccessFailure, Halt, Tools, refresh, rest},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
+    plan::link::Link,
     store::{
         StoreError,
         current::{Current, GoogleAccount, SyncSpec},
+        ledger::LedgerView,
     },
     work::{Decided, Pencil, draft},
 };
@@ -57,6 +59,7 @@ pub(super) struct Drafts<'a> {
     pub sync: &'a Arc<SyncSpec>,
     pub current: Arc<Current>,
     google: &'a Arc<GoogleAccount>,
+    view: LedgerView,
     pencil: Pencil,
 }
 
@@ -68,7 +71,8 @@ impl<'a> Drafts<'a> {
             return Err(PreviewError::Limited);
         }
         let current = tools.fresh().await?;
-        let mut drafts = Self { tools, sync, current, google, pencil: Pencil::default() };
+        let view = LedgerView::new(tools.pool.clone(), &sync.account.key, &google.subject);
+        let mut drafts = Self { tools, sync, current, google, view, pencil: Pencil::default() };
         let mut failures = 0;
         loop {
             let mut account = drafts.claim().await?;
@@ -106,6 +110,11 @@ impl<'a> Drafts<'a> {
             }
         }
         Ok(decided)
+    }
+
+    /// The links of these contacts.
+    pub async fn links(&self, contacts: &[String]) -> Result<Vec<Option<Link>>, StoreError> {
+        self.view.links(contacts).await
     }
 
     /// One page of the CRM's list, when its turn has come.

@@ -12,11 +12,10 @@ use crate::{
     plan::{
         entry::{Action, Entry, Write, called},
         forecast::{Forecast, Spend, Writes},
-        link::Link,
     },
     store::{
-        StoreError, census::Census, current::SyncSpec, keys::CrmKeys, ledger::LedgerView, listing::Listing,
-        previews::Previews, seal::random_text,
+        StoreError, census::Census, current::SyncSpec, keys::CrmKeys, listing::Listing, previews::Previews,
+        seal::random_text,
     },
     work::{Decided, identifiers},
 };
@@ -47,6 +46,13 @@ pub struct Preview {
     pub forecast: Forecast,
 }
 
+impl Preview {
+    /// How many contacts a run would look at that applies it.
+    pub fn acted_on(&self) -> u64 {
+        self.holds.iter().filter(|(action, _)| Action::ACTED_ON.contains(action)).map(|(_, count)| count).sum()
+    }
+}
+
 /// Counts what a run would do; nothing is kept.
 pub async fn count(tools: &Arc<Tools>, sync: &Arc<SyncSpec>) -> Result<Plan, PreviewError> {
     Ok(Look::begin(tools, sync, Kept::Nothing).await?.at_everything().await?.plan)
@@ -66,7 +72,7 @@ pub async fn preview(tools: &Arc<Tools>, sync: &Arc<SyncSpec>, limit: Option<usi
         let few = mixed(by_kind, most);
         look.spend = spend(few.iter().map(|(_, write)| write));
         for (entry, _) in few {
-            store.add(&id, entry.action.code(), std::slice::from_ref(&entry)).await?;
+            store.add(&id, entry.action.code(), &[(&entry.contact, &entry)]).await?;
             *look.holds.entry(entry.action).or_default() += 1;
         }
     }
@@ -107,7 +113,6 @@ enum Kept {
 struct Look<'a> {
     drafts: Drafts<'a>,
     census: Census,
-    links: LedgerView,
     kept: Kept,
     plan: Plan,
     holds: BTreeMap<Action, u64>,
@@ -117,11 +122,9 @@ struct Look<'a> {
 impl<'a> Look<'a> {
     async fn begin(tools: &'a Arc<Tools>, sync: &'a Arc<SyncSpec>, kept: Kept) -> Result<Self, PreviewError> {
         let drafts = Drafts::open(tools, sync).await?;
-        let subject = sync.google.as_ref().map(|g| g.subject.clone()).unwrap_or_default();
         let census = Census::new(tools.pool.clone(), CrmKeys::new(&sync.account.key));
-        let links = LedgerView::new(tools.pool.clone(), &sync.account.key, &subject);
         let (plan, holds, spend) = (Plan::default(), BTreeMap::new(), Spend::default());
-        Ok(Self { drafts, census, links, kept, plan, holds, spend })
+        Ok(Self { drafts, census, kept, plan, holds, spend })
     }
 
     async fn at_everything(mut self) -> Result<Self, PreviewError> {
@@ -170,7 +173,7 @@ impl<'a> Look<'a> {
     /// Counts what a run would not even mark, and answers the others with what their page says.
     async fn differing(&mut self, page: Vec<Contact>) -> Result<Vec<(String, Option<Contact>)>, PreviewError> {
         let ids: Vec<String> = page.iter().map(|c| c.id.clone()).collect();
-        let links = self.links.links::<Link>(&ids).await?;
+        let links = self.drafts.links(&ids).await?;
         let (mut differing, mut entries) = (Vec::new(), Vec::new());
         let (sync, current) = (self.drafts.sync, self.drafts.current.clone());
         for (contact, link) in page.into_iter().zip(links) {
@@ -217,8 +220,9 @@ impl<'a> Look<'a> {
                 let mut by_kind: BTreeMap<Action, Vec<Entry>> = BTreeMap::new();
                 entries.into_iter().for_each(|(entry, _)| by_kind.entry(entry.action).or_default().push(entry));
                 for (kind, entries) in by_kind {
-                    store.add(id, kind.code(), &entries).await?;
-                    *self.holds.entry(kind).or_default() += entries.len() as u64;
+                    let named: Vec<_> = entries.iter().map(|entry| (entry.contact.as_str(), entry)).collect();
+                    store.add(id, kind.code(), &named).await?;
+                    *self.holds.entry(kind).or_default() += named.len() as u64;
                 }
             }
         }

@@ -103,8 +103,10 @@ impl<'a> Walk<'a> {
         }
         if run.state == RunState::Reading {
             match run.kind {
-                RunKind::Preview => self.take_entries(run, lease, ring).await?,
-                RunKind::Reconcile | RunKind::Undo => self.read(run, lease, ring).await?,
+                RunKind::Preview if run.total.is_some_and(|total| total <= ONE_BY_ONE) => {
+                    self.take_entries(run, lease, ring).await?;
+                }
+                _ => self.read(run, lease, ring).await?,
             }
         }
         if run.state == RunState::Writing {
@@ -139,9 +141,12 @@ impl<'a> Walk<'a> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
         while !self.stop.is_cancelled() {
             self.hold_back(run, lease).await?;
-            let page = self.page(run, lease).await?;
+            let mut page = self.page(run, lease).await?;
             let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
             census.note(&noted).await?;
+            if run.kind == RunKind::Preview {
+                self.keep_entries(run, &mut page).await?;
+            }
             let marked = self.differing(run, &page).await?;
             run.unreadable += page.skipped.len() as u64;
             run.marked += marked.len() as u64;
@@ -260,6 +265,9 @@ impl<'a> Walk<'a> {
         Ok(twins.unwrap_or(0))
     }
 }
+
+/// Contacts of a preview that are read one by one. More are read as the CRM lists them.
+pub(super) const ONE_BY_ONE: u64 = 500;
 
 pub(super) enum Differs {
     No,

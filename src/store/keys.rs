@@ -99,8 +99,12 @@ impl CrmKeys {
     pub fn preview(&self, sync: &str, id: &str) -> String {
         self.key(&format!("preview:{sync}:{id}"))
     }
-    /// List: entries of a preview of one kind, as JSON; expires.
-    pub fn preview_entries(&self, sync: &str, id: &str, kind: &str) -> String {
+    /// Hash: contact → its entry in a preview, as JSON; expires.
+    pub fn preview_entries(&self, sync: &str, id: &str) -> String {
+        self.key(&format!("preview:{sync}:{id}:entries"))
+    }
+    /// List: contacts of a preview whose entries are of one kind; expires.
+    pub fn preview_kind(&self, sync: &str, id: &str, kind: &str) -> String {
         self.key(&format!("preview:{sync}:{id}:{kind}"))
     }
     /// Id of the last preview of a sync; expires.

@@ -1,5 +1,5 @@
-//! Previews of one sync: what a run would do, as it was when somebody looked. Entries are kept by what would be done, so that a
-//! page of them is read without the others. All of it goes by itself after a week: it holds values of contacts.
+//! Previews of one sync: what a run would do, as it was when somebody looked. Entries are kept by contact, and contacts
+//! by what would be done with them, so that a page of one kind is read without the others. All of it goes by itself after a week: it holds values of contacts.
 
 use redis::AsyncCommands;
 use serde::{Serialize, de::DeserializeOwned};
@@ -23,16 +23,20 @@ impl Previews {
         Self { pool, keys, sync: sync.to_owned() }
     }
 
-    /// Adds entries of one kind.
-    pub async fn add<T: Serialize>(&self, id: &str, kind: &str, entries: &[T]) -> Result<(), StoreError> {
+    /// Adds entries of one kind, by contact.
+    pub async fn add<T: Serialize>(&self, id: &str, kind: &str, entries: &[(&str, &T)]) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
-        let texts = entries.iter().map(|entry| encode("an entry", entry)).collect::<Result<Vec<_>, _>>()?;
-        let key = self.keys.preview_entries(&self.sync, id, kind);
+        let texts = entries.iter().map(|(contact, entry)| Ok((*contact, encode("an entry", entry)?)));
+        let texts = texts.collect::<Result<Vec<_>, StoreError>>()?;
+        let contacts: Vec<&str> = entries.iter().map(|(contact, _)| *contact).collect();
+        let (list, hash) = (self.keys.preview_kind(&self.sync, id, kind), self.keys.preview_entries(&self.sync, id));
         let mut connection = self.pool.get().await?;
-        let _: () = connection.rpush(&key, texts).await?;
-        let _: () = connection.expire(&key, KEPT).await?;
+        let _: () = connection.hset_multiple(&hash, &texts).await?;
+        let _: () = connection.expire(&hash, KEPT).await?;
+        let _: () = connection.rpush(&list, contacts).await?;
+        let _: () = connection.expire(&list, KEPT).await?;
         Ok(())
     }
 
@@ -67,18 +71,27 @@ impl Previews {
         let mut connection = self.pool.get().await?;
         let (mut skip, mut found) = (offset, Vec::new());
         for kind in kinds {
-            let key = self.keys.preview_entries(&self.sync, id, kind);
+            let key = self.keys.preview_kind(&self.sync, id, kind);
             let length: usize = connection.llen(&key).await?;
             let missing = count - found.len();
             if skip < length && missing > 0 {
                 let last = isize::try_from(skip + missing - 1).unwrap_or(isize::MAX);
-                let texts: Vec<String> = connection.lrange(&key, isize::try_from(skip).unwrap_or(0), last).await?;
-                for text in texts {
-                    found.push(decode("an entry", &text)?);
-                }
+                let contacts: Vec<String> = connection.lrange(&key, isize::try_from(skip).unwrap_or(0), last).await?;
+                found.extend(contacts);
             }
             skip = skip.saturating_sub(length);
         }
-        Ok(found)
+        drop(connection);
+        Ok(self.of(id, &found).await?.into_iter().flatten().collect())
+    }
+
+    /// The entries of these contacts, in their order.
+    pub async fn of<T: DeserializeOwned>(&self, id: &str, contacts: &[String]) -> Result<Vec<Option<T>>, StoreError> {
+        if contacts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = self.keys.preview_entries(&self.sync, id);
+        let held: Vec<Option<String>> = self.pool.get().await?.hmget(key, contacts).await?;
+        held.into_iter().map(|text| text.map(|t| decode("an entry", &t)).transpose()).collect()
     }
 }

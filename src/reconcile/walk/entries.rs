@@ -2,10 +2,11 @@
 
 use super::{Interrupted, Walk};
 use crate::{
+    crm::highlevel::Page,
     plan::entry::{Action, Entry},
     queue::dispatch::{Marking, mark},
     store::{
-        encode,
+        StoreError, encode,
         lease::Lease,
         previews::Previews,
         runs::{Run, RunState},
@@ -16,6 +17,19 @@ use crate::{
 const PAGE: usize = 200;
 
 impl Walk<'_> {
+    /// Leaves of a page only what the preview acts on.
+    pub(super) async fn keep_entries(&self, run: &Run, page: &mut Page) -> Result<(), StoreError> {
+        let ids: Vec<String> = page.contacts.iter().map(|contact| contact.id.clone()).collect();
+        let entries = self.previews().of::<Entry>(run.of.as_deref().unwrap_or_default(), &ids).await?;
+        let mut acted_on = entries.iter().map(|entry| entry.as_ref().is_some_and(Entry::is_acted_on));
+        page.contacts.retain(|_| acted_on.next().unwrap_or(false));
+        Ok(())
+    }
+
+    fn previews(&self) -> Previews {
+        Previews::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id)
+    }
+
     /// Marks page by page; where it is and what it marked are one write.
     pub(super) async fn take_entries(
         &self,
@@ -23,7 +37,7 @@ impl Walk<'_> {
         lease: &mut Lease,
         ring: &(dyn Fn() + Send + Sync),
     ) -> Result<(), Interrupted> {
-        let previews = Previews::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id);
+        let previews = self.previews();
         let (preview, kinds) = (run.of.clone().unwrap_or_default(), Action::ACTED_ON.map(Action::code));
         while !self.stop.is_cancelled() {
             self.hold_back(run, lease).await?;
