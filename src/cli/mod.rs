@@ -11,6 +11,7 @@ mod desk;
 mod doctor;
 mod needs;
 mod output;
+mod preview;
 mod progress;
 mod serve;
 mod sign;

@@ -1,4 +1,4 @@
-//! `carnet sync`: list, preview, run, pause, resume, cancel, and what the runs came to.
+//! `carnet sync`: list, preview, apply, run, pause, resume, cancel, and what the runs came to.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,11 +11,11 @@ use crate::{
     answers::Stands,
     app::{self, foundation::Foundation},
     config::Settings,
-    reconcile::{Report, preview, report},
+    reconcile::{Report, count, report},
     store::{
         current::{Current, SyncSpec},
         keys::CrmKeys,
-        runs::{RunKind, RunState, Runs},
+        runs::{Run, RunKind, RunState, Runs},
     },
 };
 
@@ -23,6 +23,7 @@ use super::{
     apply::stop_local,
     desk::{desk, opened},
     output,
+    preview::{Apply, Show},
     progress::{ended, follow},
     tools::tools,
 };
@@ -39,10 +40,9 @@ enum Command {
     /// Every sync with its state.
     List,
     /// What a run would do, without doing it.
-    Preview {
-        /// The sync's name.
-        name: String,
-    },
+    Preview(Show),
+    /// Do what a preview says, and nothing else.
+    Apply(Apply),
     /// Run a full reconcile now and wait for its report.
     Run {
         /// The sync's name.
@@ -84,6 +84,7 @@ impl Sync {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
         match self.command {
             Command::Run { name } => run(Foundation::open(&settings).await?, settings, &name, json).await,
+            Command::Apply(apply) => apply.run(Foundation::open(&settings).await?, settings, json).await,
             Command::Cancel { name } => cancel(Foundation::open(&settings).await?, settings, &name, json).await,
             command => {
                 opened(&settings, async |foundation, current| command.run(foundation, current, &settings, json).await)
@@ -103,11 +104,7 @@ impl Command {
     ) -> anyhow::Result<()> {
         match self {
             Self::List => list(foundation, current, json).await,
-            Self::Preview { name } => {
-                let tools = tools(foundation, settings, current)?;
-                let plan = preview(&tools, named(current, &name)?).await?;
-                output::print(json, &plan, ToString::to_string)
-            }
+            Self::Preview(show) => show.run(foundation, current, settings, json).await,
             Self::Pause { name } => output::print(json, &desk(foundation, current).pause(&name).await?, stands),
             Self::Resume { name } => output::print(json, &desk(foundation, current).resume(&name).await?, stands),
             Self::Runs { name, limit } => {
@@ -118,7 +115,7 @@ impl Command {
                 let run = desk(foundation, current).run(&name, run.as_deref()).await?;
                 output::print(json, &Report::of(&run), |report| report.sentence.clone())
             }
-            Self::Run { .. } | Self::Cancel { .. } => Ok(()),
+            Self::Run { .. } | Self::Apply(_) | Self::Cancel { .. } => Ok(()),
         }
     }
 }
@@ -204,14 +201,14 @@ fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Plan, run with progress, report. Without a running service the work is done in this process.
+/// Plan, run with progress, report.
 async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
     let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
     let sync = named(&current, name)?.clone();
     let runs = runs_of(&foundation, &sync);
     let is_idle = runs.current().await?.is_none_or(|run| run.is_over());
     if is_idle && runs.paused().await?.is_none() {
-        let plan = preview(&tools(&foundation, &settings, &current)?, &sync).await?;
+        let plan = count(&tools(&foundation, &settings, &current)?, &sync).await?;
         if !json {
             println!("{plan}");
         }
@@ -222,10 +219,21 @@ async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool)
     {
         println!("Run {run} is in progress; this joins it.");
     }
-    let done = worked_at(foundation, settings, follow(&runs, asked.last.as_deref(), !json)).await?;
+    until_done(foundation, settings, &runs, asked.last.as_deref(), json).await.map(drop)
+}
+
+/// Waits for the run after `before`, with progress, and prints its report.
+pub async fn until_done(
+    foundation: Foundation,
+    settings: Settings,
+    runs: &Runs,
+    before: Option<&str>,
+    json: bool,
+) -> anyhow::Result<Run> {
+    let done = worked_at(foundation, settings, follow(runs, before, !json)).await?;
     output::print(json, &done, report)?;
     match done.state {
-        RunState::Done => Ok(()),
+        RunState::Done => Ok(done),
         RunState::Cancelled => anyhow::bail!("the run was cancelled"),
         _ => anyhow::bail!("the run failed"),
     }

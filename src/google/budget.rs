@@ -15,7 +15,7 @@ use super::{
 use crate::config::Tune;
 
 /// Below this many contacts single calls are cheaper in critical units than a batch (which costs 6).
-const BATCH_FROM: usize = 7;
+pub const BATCH_FROM: usize = 7;
 
 const HOUR: i64 = 3_600_000;
 /// Hours for which a contact write counts: the one it falls into and 24 whole ones. Google does not say when its day

@@ -12,28 +12,23 @@ use crate::{
         StoreError,
         current::SyncSpec,
         encode,
-        ledger::{Ledger, Mark, Step},
+        ledger::{Mark, Step},
     },
 };
 
-use super::{Deed, Task};
+use super::{Deed, Pen, Task};
 
 /// Where the tasks of one sync are settled.
 pub struct Context<'a> {
     /// The sync.
     pub sync: &'a SyncSpec,
-    /// Its ledger.
-    pub ledger: &'a mut Ledger,
+    /// With what it is written down.
+    pub pen: Pen<'a>,
     /// Settings and clients.
     pub tools: &'a Tools,
 }
 
 impl Context<'_> {
-    /// Settles steps of this sync.
-    pub async fn settle(&mut self, steps: &[Step]) -> Result<(), StoreError> {
-        self.ledger.settle(&self.sync.id, steps).await
-    }
-
     /// A task that Google did: what to write down. `after` is the person as Google answered; `None` for a trashed one.
     pub fn done(&self, task: &Task, after: Option<&Person>) -> Result<Step, StoreError> {
         let mut step = Step::of(&task.contact);
@@ -127,8 +122,10 @@ impl Context<'_> {
             payload: reading.to_owned(),
             answer: answer.to_owned(),
         }));
-        metrics::counter!("carnet_contacts_total", "result" => "dead").increment(1);
-        tracing::warn!(sync = %self.sync.spec.name, contact, reason, "dead letter: {sentence}");
+        if !self.is_preview() {
+            metrics::counter!("carnet_contacts_total", "result" => "dead").increment(1);
+            tracing::warn!(sync = %self.sync.spec.name, contact, reason, "dead letter: {sentence}");
+        }
         step
     }
 }

@@ -46,6 +46,13 @@ async fn remembered(
     Ok(account.tools.pool.get().await?.hmget(key, &[sure, once]).await?)
 }
 
+/// Which of these labels `name` is, if any; nothing is made.
+pub(super) async fn known_as(account: &Account, groups: &[Group], name: &str) -> Result<Option<String>, StoreError> {
+    let (key, fold) = (GoogleKeys::new(account.subject()).state(), folded(name));
+    let (_, earlier) = remembered(account, &key, &format!("label:{fold}"), &format!("was-label:{fold}")).await?;
+    Ok(among(groups, name, earlier.as_deref()))
+}
+
 async fn remember(account: &Account, key: &str, fields: &[(String, &String)]) -> Result<(), StoreError> {
     let _: () = account.tools.pool.get().await?.hset_multiple(key, fields).await?;
     Ok(())
@@ -81,12 +88,12 @@ pub async fn ensure_all(account: &mut Account, sync: &str, names: &[String]) -> 
         return Ok(known);
     }
     let groups = groups(account).await?;
-    let mut made = made_for(account, &key, sync).await?;
+    let mut made = made_for(account, sync).await?;
     for (fold, name, earlier) in missing {
         let found = among(&groups, &name, earlier.as_deref());
         let resource = match found {
             Some(resource) => resource,
-            None if made.len() >= TAG_LABELS && !made.contains(&fold) => {
+            None if !may_make(&made, &fold) => {
                 tracing::warn!(sync, "a tag got no label: the sync has made {TAG_LABELS}, which is as many as it may");
                 continue;
             }
@@ -112,8 +119,14 @@ pub async fn ensure_all(account: &mut Account, sync: &str, names: &[String]) -> 
     Ok(known)
 }
 
+/// Whether a sync that has made these labels may make this one.
+pub(super) fn may_make(made: &BTreeSet<String>, fold: &str) -> bool {
+    made.len() < TAG_LABELS || made.contains(fold)
+}
+
 /// Folded names of the labels that a sync has made of tags.
-async fn made_for(account: &Account, key: &str, sync: &str) -> Result<BTreeSet<String>, StoreError> {
+pub(super) async fn made_for(account: &Account, sync: &str) -> Result<BTreeSet<String>, StoreError> {
+    let key = GoogleKeys::new(account.subject()).state();
     let held: Option<String> = account.tools.pool.get().await?.hget(key, format!("tag-labels:{sync}")).await?;
     held.map_or_else(|| Ok(BTreeSet::new()), |text| decode("labels of a sync", &text))
 }
@@ -124,7 +137,7 @@ async fn find(account: &mut Account, name: &str, earlier: Option<&str>) -> Resul
     Ok(among(&groups(account).await?, name, earlier))
 }
 
-async fn groups(account: &mut Account) -> Result<Vec<Group>, Halt> {
+pub(super) async fn groups(account: &mut Account) -> Result<Vec<Group>, Halt> {
     let token = account.pay(Call::Groups).await?;
     let result = account.tools.people.groups(&token).await;
     account.heard(Call::Groups, &token, result).await.map_err(Halt::Failure)

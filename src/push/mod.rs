@@ -8,11 +8,13 @@ mod commit;
 mod creates;
 pub mod intent;
 pub mod label;
+mod pen;
 mod task;
 mod trash;
 mod updates;
 
 pub use commit::Context;
+pub use pen::{Pen, Pencil};
 pub use task::{Deed, Task};
 
 use crate::claim::{Account, Halt};

@@ -3,7 +3,10 @@
 //! contacts. What the CRM does not list any more is looked up by itself, and removed only if that is answered by *not found*.
 
 mod absence;
+mod apply;
+mod drafts;
 mod missed;
+mod plan;
 mod preview;
 mod progress;
 mod proof;
@@ -33,7 +36,11 @@ use crate::{
     work::Bell,
 };
 
-pub use preview::{Plan, PreviewError, preview};
+pub use crate::plan::entry::{Action, Entry};
+pub use apply::{ApplyError, Changed, Changes, begin, check, find};
+pub use drafts::PreviewError;
+pub use plan::Plan;
+pub use preview::{Preview, count, preview, previews_of};
 pub use progress::{PAUSED, Progress, progress};
 pub use report::{Report, report};
 pub use walk::Interrupted;

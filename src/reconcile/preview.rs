@@ -1,189 +1,265 @@
-//! A plan not applied: what a run would do now, in numbers.
+//! A plan not applied: every CRM contact is looked at as a run would, in pencil, and what would become of it is kept to be
+//! read, and applied as it stands. Memory does not grow with the CRM: entries go to Redis handful by handful.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    claim::{Account, CrmAccessFailure, Halt, Tools, refresh},
+    claim::Tools,
     contact::Contact,
-    crm::highlevel::{Access, CrmFailure},
-    plan::{filter::Outside, identity::Verdict, link::Link},
-    store::{
-        StoreError,
-        census::Census,
-        current::{GoogleAccount, SyncSpec},
-        keys::CrmKeys,
-        ledger::LedgerView,
+    plan::{
+        entry::{Action, Entry, Write, called},
+        forecast::{Forecast, Spend, Writes},
     },
-    work::{Found, identifiers, look_up},
+    store::{
+        StoreError, census::Census, current::SyncSpec, keys::CrmKeys, listing::Listing, previews::Previews,
+        seal::random_text,
+    },
+    work::{Decided, identifiers},
 };
 
-use super::walk::{Differs, differs};
+use super::{
+    drafts::{Drafts, PreviewError},
+    plan::Plan,
+    walk::{Differs, differs},
+};
 
-/// What a run would do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Plan {
-    /// CRM contacts read.
-    pub seen: u64,
-    /// Made anew in Google.
-    pub create: u64,
-    /// Recognised among what is in Google, and linked.
-    pub adopt: u64,
-    /// Linked and different.
-    pub update: u64,
-    /// Taken out of the sync.
-    pub remove: u64,
-    /// For a person to decide.
-    pub needs_you: u64,
-    /// As they should be.
-    pub unchanged: u64,
-    /// Left alone: the owner deleted it in Google or took its label off, or somebody decided to leave it out.
-    pub refused: u64,
-    /// Outside the filter, or without a name, company, e-mail and phone.
-    pub outside: u64,
-    /// Those by reason.
-    pub outside_because: BTreeMap<Outside, u64>,
+/// A preview as a whole; its entries are read page by page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// Its id.
+    pub id: String,
+    /// The sync's name.
+    pub sync: String,
+    /// When it was made.
+    pub made: Timestamp,
+    /// It holds only so many of the contacts that would be written.
+    pub limit: Option<usize>,
+    /// What a run would do with all contacts.
+    #[serde(flatten)]
+    pub plan: Plan,
+    /// How many entries of each kind it holds.
+    pub holds: BTreeMap<Action, u64>,
+    /// What applying it takes.
+    pub forecast: Forecast,
 }
 
-/// Why there is no plan.
-#[derive(Debug, thiserror::Error)]
-pub enum PreviewError {
-    /// No Google account yet.
-    #[error("the Google account \"{0}\" is not connected yet; `carnet apply` prints the link to connect it")]
-    NotConnected(String),
-    /// Limited mode.
-    #[error("the CRM account has no token: in limited mode there is nothing to read, so nothing to preview")]
-    Limited,
-    /// Another worker has the account for long, or it is paused.
-    #[error("the Google account is busy or paused; try again in a minute, or look at `carnet doctor`")]
-    Busy,
-    /// The CRM.
-    #[error(transparent)]
-    Crm(#[from] CrmFailure),
-    /// No CRM token.
-    #[error(transparent)]
-    Access(#[from] CrmAccessFailure),
-    /// Google.
-    #[error(transparent)]
-    Halt(#[from] Halt),
-    /// Redis.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Reads the whole CRM account and the Google listing, writes nothing to Google, and counts what a run would do.
-pub async fn preview(tools: &Arc<Tools>, sync: &Arc<SyncSpec>) -> Result<Plan, PreviewError> {
-    let google = sync.google.as_ref().ok_or_else(|| PreviewError::NotConnected(sync.spec.google.clone()))?;
-    if sync.account.is_limited() {
-        return Err(PreviewError::Limited);
+impl Preview {
+    /// How many contacts a run would look at that applies it.
+    pub fn acted_on(&self) -> u64 {
+        self.holds.iter().filter(|(action, _)| Action::ACTED_ON.contains(action)).map(|(_, count)| count).sum()
     }
-    let mut account = claim(tools, google).await?;
-    let listed = refresh(&mut account).await;
-    account.release().await?;
-    listed?;
-    let mut plan = Plan::default();
-    let unlinked = read(tools, sync, &mut plan).await?;
-    let mut adopted = HashSet::new();
-    for chunk in unlinked.chunks(200) {
-        let mut account = claim(tools, google).await?;
-        let found = look_up(&mut account, sync, &chunk.iter().collect::<Vec<_>>()).await;
-        account.release().await?;
-        for found in found? {
-            match found {
-                Found::Stamped(_) | Found::Twins(_) => plan.update += 1,
-                Found::Ladder(Verdict::Create, _) => plan.create += 1,
-                Found::Ladder(Verdict::Adopt { resource, .. }, _) if adopted.insert(resource.clone()) => {
-                    plan.adopt += 1
-                }
-                Found::Ladder(..) | Found::CountFirst | Found::Heir(_) | Found::Nobody => plan.needs_you += 1,
-                // Read again when its turn comes; most likely one that is there.
-                Found::Unknown => plan.adopt += 1,
-            }
+}
+
+/// Counts what a run would do; nothing is kept.
+pub async fn count(tools: &Arc<Tools>, sync: &Arc<SyncSpec>) -> Result<Plan, PreviewError> {
+    Ok(Look::begin(tools, sync, Kept::Nothing).await?.at_everything().await?.plan)
+}
+
+/// Looks at what a run would do and keeps it. With a limit it holds only so many contacts that would be written, of each kind
+/// some, to be tried first.
+pub async fn preview(tools: &Arc<Tools>, sync: &Arc<SyncSpec>, limit: Option<usize>) -> Result<Preview, PreviewError> {
+    let id = random_text(6).map_err(|e| StoreError::Unreadable("a preview's id", e.to_string()))?;
+    let store = previews_of(tools, sync);
+    let kept = match limit {
+        Some(most) => Kept::Few { most, by_kind: BTreeMap::new() },
+        None => Kept::All { store: store.clone(), id: id.clone() },
+    };
+    let mut look = Look::begin(tools, sync, kept).await?.at_everything().await?;
+    if let Kept::Few { most, by_kind } = std::mem::replace(&mut look.kept, Kept::Nothing) {
+        let few = mixed(by_kind, most);
+        look.spend = spend(few.iter().map(|(_, write)| write));
+        for (entry, _) in few {
+            store.add(&id, entry.action.code(), &[(&entry.contact, &entry)]).await?;
+            *look.holds.entry(entry.action).or_default() += 1;
         }
     }
-    Ok(plan)
-}
-
-/// Waits a while for the account: a worker lets go after each slice.
-async fn claim(tools: &Arc<Tools>, google: &Arc<GoogleAccount>) -> Result<Account, PreviewError> {
-    let asked = Instant::now();
-    while asked.elapsed() < Duration::from_secs(60) {
-        if let Some(account) = Account::claim(tools, google).await? {
-            return Ok(account);
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    Err(PreviewError::Busy)
-}
-
-/// Walks the CRM: counts what is linked, answers what is not.
-async fn read(tools: &Tools, sync: &SyncSpec, plan: &mut Plan) -> Result<Vec<Contact>, PreviewError> {
-    let keys = CrmKeys::new(&sync.account.key);
-    let census = Census::new(tools.pool.clone(), keys);
     let subject = sync.google.as_ref().map(|g| g.subject.clone()).unwrap_or_default();
-    let view = LedgerView::new(tools.pool.clone(), &sync.account.key, &subject);
-    let current = tools.now();
-    let mut unlinked = Vec::new();
-    let mut cursor = None;
-    loop {
-        let token = tools.crm_token(&sync.account).await?;
-        let access =
-            Access { account: &sync.account.key, token: &token, region: &sync.account.region, wants: &sync.wants };
-        let page = match tools.highlevel.page(access, cursor.as_ref(), tools.settings.tune.crm_page).await {
-            Err(CrmFailure::RateLimited { retry_after }) => {
-                tokio::time::sleep(retry_after).await;
-                continue;
+    let listed = Listing::new(tools.pool.clone(), &subject).count().await?;
+    let preview = Preview {
+        id,
+        sync: sync.spec.name.clone(),
+        made: tools.pool.clock.now(),
+        limit,
+        plan: look.plan,
+        holds: look.holds,
+        forecast: Forecast::of(&look.spend, listed, &tools.settings.tune),
+    };
+    store.finish(&preview.id, &preview).await?;
+    Ok(preview)
+}
+
+/// The stored previews of a sync.
+pub fn previews_of(tools: &Tools, sync: &SyncSpec) -> Previews {
+    Previews::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id)
+}
+
+/// Where entries go.
+enum Kept {
+    Nothing,
+    All {
+        store: Previews,
+        id: String,
+    },
+    /// Of each kind that is written, the first ones.
+    Few {
+        most: usize,
+        by_kind: BTreeMap<Action, Vec<(Entry, Write)>>,
+    },
+}
+
+struct Look<'a> {
+    drafts: Drafts<'a>,
+    census: Census,
+    kept: Kept,
+    plan: Plan,
+    holds: BTreeMap<Action, u64>,
+    spend: Spend,
+}
+
+impl<'a> Look<'a> {
+    async fn begin(tools: &'a Arc<Tools>, sync: &'a Arc<SyncSpec>, kept: Kept) -> Result<Self, PreviewError> {
+        let drafts = Drafts::open(tools, sync).await?;
+        let census = Census::new(tools.pool.clone(), CrmKeys::new(&sync.account.key));
+        let (plan, holds, spend) = (Plan::default(), BTreeMap::new(), Spend::default());
+        Ok(Self { drafts, census, kept, plan, holds, spend })
+    }
+
+    async fn at_everything(mut self) -> Result<Self, PreviewError> {
+        if !self.census.is_complete().await? {
+            self.count_first().await?;
+        }
+        let slice = usize::try_from(self.drafts.tools.settings.tune.slice).unwrap_or(200).max(1);
+        let (mut cursor, mut waiting) = (None, Vec::new());
+        loop {
+            let page = self.drafts.page(cursor.as_ref()).await?;
+            self.note(&page.contacts).await?;
+            waiting.extend(self.differing(page.contacts).await?);
+            while waiting.len() >= slice {
+                let rest = waiting.split_off(slice);
+                self.decide(std::mem::replace(&mut waiting, rest)).await?;
             }
-            page => page?,
-        };
-        let ids: Vec<String> = page.contacts.iter().map(|c| c.id.clone()).collect();
-        let links = view.links::<Link>(&ids).await?;
-        let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, sync)))).collect();
-        census.note(&noted).await?;
-        for (contact, link) in page.contacts.into_iter().zip(links) {
-            plan.seen += 1;
-            let followed = link.as_ref().is_some_and(Link::is_followed);
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        // Contacts that the CRM no longer lists are not looked for: a run does not take them out either.
+        self.decide(waiting).await?;
+        Ok(self)
+    }
+
+    /// Nothing is matched before every CRM contact was counted once.
+    async fn count_first(&self) -> Result<(), PreviewError> {
+        let mut cursor = None;
+        loop {
+            let page = self.drafts.page(cursor.as_ref()).await?;
+            self.note(&page.contacts).await?;
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(self.census.set_complete().await?),
+            }
+        }
+    }
+
+    async fn note(&self, contacts: &[Contact]) -> Result<(), StoreError> {
+        let sync = self.drafts.sync;
+        let noted: Vec<_> = contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, sync)))).collect();
+        self.census.note(&noted).await
+    }
+
+    /// Counts what a run would not even mark, and answers the others with what their page says.
+    async fn differing(&mut self, page: Vec<Contact>) -> Result<Vec<(String, Option<Contact>)>, PreviewError> {
+        let ids: Vec<String> = page.iter().map(|c| c.id.clone()).collect();
+        let links = self.drafts.links(&ids).await?;
+        let (mut differing, mut entries) = (Vec::new(), Vec::new());
+        let (sync, current) = (self.drafts.sync, self.drafts.current.clone());
+        for (contact, link) in page.into_iter().zip(links) {
+            self.plan.seen += 1;
             match differs(sync, &contact, link.as_ref()) {
-                _ if current.refuses(sync, &contact.id) => plan.refused += 1,
-                Differs::No => plan.unchanged += 1,
-                Differs::Outside(why) => plan.leave_out(why),
-                Differs::ReadFirst if followed => plan.remove += 1,
-                Differs::Yes if followed => plan.update += 1,
-                Differs::Yes | Differs::ReadFirst => unlinked.push(contact),
+                _ if current.refuses(sync, &contact.id) => {
+                    self.plan.refused += 1;
+                    let why = "it was refused before; `carnet contact refused` shows why";
+                    entries.push(left_alone(&contact, Action::Refused, why.to_owned()));
+                }
+                Differs::No => self.plan.unchanged += 1,
+                Differs::Outside(why) => {
+                    self.plan.leave_out(why);
+                    entries.push(left_alone(&contact, Action::Skip, why.to_string()));
+                }
+                Differs::Yes => differing.push((contact.id.clone(), Some(contact))),
+                Differs::ReadFirst => differing.push((contact.id, None)),
             }
         }
-        match page.next {
-            Some(next) => cursor = Some(next),
-            None => break,
+        self.keep(entries.into_iter().map(|entry| (entry, None)).collect()).await?;
+        Ok(differing)
+    }
+
+    async fn decide(&mut self, contacts: Vec<(String, Option<Contact>)>) -> Result<(), PreviewError> {
+        let decided = self.drafts.of(contacts).await?;
+        self.spend.add(&spend(decided.iter().filter_map(|one| one.write.as_ref())));
+        decided.iter().for_each(|one| self.plan.count(one.entry.as_ref()));
+        let entries = decided.into_iter().filter_map(|Decided { entry, write, .. }| Some((entry?, write)));
+        Ok(self.keep(entries.collect()).await?)
+    }
+
+    async fn keep(&mut self, entries: Vec<(Entry, Option<Write>)>) -> Result<(), StoreError> {
+        match &mut self.kept {
+            Kept::Nothing => {}
+            Kept::Few { most, by_kind } => {
+                for (entry, write) in entries.into_iter().filter_map(|(entry, write)| Some((entry, write?))) {
+                    let few = by_kind.entry(entry.action).or_default();
+                    if few.len() < *most {
+                        few.push((entry, write));
+                    }
+                }
+            }
+            Kept::All { store, id } => {
+                let mut by_kind: BTreeMap<Action, Vec<Entry>> = BTreeMap::new();
+                entries.into_iter().for_each(|(entry, _)| by_kind.entry(entry.action).or_default().push(entry));
+                for (kind, entries) in by_kind {
+                    let named: Vec<_> = entries.iter().map(|entry| (entry.contact.as_str(), entry)).collect();
+                    store.add(id, kind.code(), &named).await?;
+                    *self.holds.entry(kind).or_default() += named.len() as u64;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What these writes take, if they are done in one slice.
+fn spend<'w>(writes: impl Iterator<Item = &'w Write>) -> Spend {
+    let mut slice = Writes::default();
+    writes.for_each(|write| slice.add(write));
+    slice.spend()
+}
+
+/// So many, taken from each kind in turn.
+fn mixed(by_kind: BTreeMap<Action, Vec<(Entry, Write)>>, most: usize) -> Vec<(Entry, Write)> {
+    let mut kinds: Vec<_> = by_kind.into_values().map(Vec::into_iter).collect();
+    let mut few = Vec::new();
+    while few.len() < most {
+        let before = few.len();
+        few.extend(kinds.iter_mut().filter_map(Iterator::next).take(most - before));
+        if few.len() == before {
+            break;
         }
     }
-    census.set_complete().await?;
-    Ok(unlinked)
+    few
 }
 
-impl Plan {
-    fn leave_out(&mut self, why: Outside) {
-        self.outside += 1;
-        *self.outside_because.entry(why).or_default() += 1;
-    }
-}
-
-impl std::fmt::Display for Plan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { seen, create, adopt, update, remove, needs_you, unchanged, refused, outside, outside_because } =
-            self;
-        let because: Vec<String> = outside_because.iter().map(|(why, count)| format!("{count}: {why}")).collect();
-        let because = if because.is_empty() { String::new() } else { format!(" ({})", because.join("; ")) };
-        write!(
-            f,
-            "Of {seen} contacts in the CRM, {create} would be created in Google, {adopt} were recognised there and would be linked, \
-             {update} would be updated, {remove} would be taken out, and {unchanged} are as they should be. \
-             {needs_you} need you to decide, {refused} stay as their owner left them, and {outside} are left out{because}."
-        )
+fn left_alone(contact: &Contact, action: Action, why: String) -> Entry {
+    let (fields, candidates) = (Vec::new(), Vec::new());
+    Entry {
+        contact: contact.id.clone(),
+        name: called(contact),
+        action,
+        resource: String::new(),
+        why,
+        fields,
+        candidates,
     }
 }

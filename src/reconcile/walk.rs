@@ -1,6 +1,8 @@
 //! One run, from its cursor on: count the CRM's contacts if that was never done, read them against the links, wait until
 //! everything marked is worked off. The cursor and what a page marked are one write, so it resumes at the page.
 
+mod entries;
+
 use std::sync::Arc;
 
 use redis::AsyncCommands;
@@ -111,7 +113,12 @@ impl<'a> Walk<'a> {
             self.runs.save(run).await?;
         }
         if run.state == RunState::Reading {
-            self.read(run, lease, ring).await?;
+            match run.kind {
+                RunKind::Preview if run.total.is_some_and(|total| total <= ONE_BY_ONE) => {
+                    self.take_entries(run, lease, ring).await?;
+                }
+                _ => self.read(run, lease, ring).await?,
+            }
         }
         if run.state == RunState::Writing {
             if !run.listed.concluded && run.kind == RunKind::Reconcile {
@@ -148,9 +155,12 @@ impl<'a> Walk<'a> {
     async fn read(&self, run: &mut Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
         while self.hold_back(run, lease).await? {
-            let page = self.page(run, lease).await?;
+            let mut page = self.page(run, lease).await?;
             let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
             census.note(&noted).await?;
+            if run.kind == RunKind::Preview {
+                self.keep_entries(run, &mut page).await?;
+            }
             let marked = self.differing(run, &page).await?;
             run.unreadable += page.skipped.len() as u64;
             let seen = note(&mut run.listed, &page);
@@ -332,7 +342,9 @@ impl<'a> Walk<'a> {
         }
         let declared = self.tools.fresh().await?;
         // Pages that were read before the filter changed were looked at with the old one.
-        if declared.sync_with_id(&self.sync.id).is_some_and(|now| !now.spec.has_filter_of(&self.sync.spec)) {
+        if run.kind == RunKind::Reconcile
+            && declared.sync_with_id(&self.sync.id).is_some_and(|now| !now.spec.has_filter_of(&self.sync.spec))
+        {
             self.runs.want("filter").await?;
         }
         let done = self.runs.finish(run, RunState::Done, None).await?;
@@ -362,6 +374,9 @@ impl<'a> Walk<'a> {
         Ok(asked && pause_of(&self.tools.pool, google).await?.is_none())
     }
 }
+
+/// Contacts of a preview that are read one by one. More are read as the CRM lists them.
+pub(super) const ONE_BY_ONE: u64 = 500;
 
 pub(super) enum Differs {
     No,

@@ -111,6 +111,22 @@ impl CrmKeys {
     pub fn brake_words(&self, sync: &str) -> String {
         self.key(&format!("brake-words:{sync}"))
     }
+    /// A preview of a sync, as JSON; expires.
+    pub fn preview(&self, sync: &str, id: &str) -> String {
+        self.key(&format!("preview:{sync}:{id}"))
+    }
+    /// Hash: contact → its entry in a preview, as JSON; expires.
+    pub fn preview_entries(&self, sync: &str, id: &str) -> String {
+        self.key(&format!("preview:{sync}:{id}:entries"))
+    }
+    /// List: contacts of a preview whose entries are of one kind; expires.
+    pub fn preview_kind(&self, sync: &str, id: &str, kind: &str) -> String {
+        self.key(&format!("preview:{sync}:{id}:{kind}"))
+    }
+    /// Id of the last preview of a sync; expires.
+    pub fn last_preview(&self, sync: &str) -> String {
+        self.key(&format!("last-preview:{sync}"))
+    }
     /// The fencing token of the worker that may write for this Google account.
     pub fn fence(&self, subject: &str) -> String {
         self.key(&format!("fence:{subject}"))

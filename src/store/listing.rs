@@ -117,6 +117,11 @@ impl Listing {
         Ok(self.pool.get().await?.hexists(self.keys.listing(), person).await?)
     }
 
+    /// How many persons are known.
+    pub async fn count(&self) -> Result<u64, StoreError> {
+        Ok(self.pool.get().await?.hlen(self.keys.listing()).await?)
+    }
+
     /// The rest of every mark that begins so.
     pub async fn known_by(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
         let marks: Vec<String> = self.pool.get().await?.hkeys(self.keys.listing_index()).await?;

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod listing;
 pub mod local;
 pub mod pool;
+pub mod previews;
 pub mod proofs;
 pub mod registry;
 pub mod reports;

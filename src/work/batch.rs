@@ -1,9 +1,11 @@
 //! One sync's due contacts, from reading them in the CRM to what is written in Google.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Instant,
 };
+
+use futures_util::future::BoxFuture;
 
 use crate::{
     claim::{Account, Halt, Tools},
@@ -16,7 +18,7 @@ use crate::{
         link::{Link, LinkState},
         triage::{Triage, triage},
     },
-    push::{Context, Task, intent::Intent, label, push},
+    push::{Context, Pen, Task, intent::Intent, label, push},
     store::{
         StoreError,
         census::Census,
@@ -31,7 +33,7 @@ use crate::{
 
 use super::{
     brake,
-    gather::{State, gather},
+    gather::{State, gather, readings},
     matching::read,
     recall::{recall, recall_leaving},
     retire::{Leaving, Retirement, is_held, retire, tombstone},
@@ -78,47 +80,11 @@ pub async fn work_off(
     due: Vec<(String, Mark)>,
 ) -> Result<(), Halt> {
     let tools = account.tools.clone();
-    let mut work = Work {
-        tools: &tools,
-        sync,
-        current,
-        context: Context { sync, ledger, tools: &tools },
-        label: None,
-        more_labels: BTreeMap::new(),
-    };
-    let items = work.load(account, due).await?;
-    let items = work.set_aside_refused(items).await?;
-    let (mut ready, uncertain) = work.split_uncertain(items).await?;
-    let states = Box::pin(work.gather(account, &ready)).await?;
-    let unclear = Box::pin(recall_leaving(account, sync, &mut ready, &states)).await?;
-    if !unclear.is_empty() {
-        account.listed = None;
-        settle::freshen(account).await?;
-    }
-    let mut tasks = Vec::new();
-    let mut linked = Vec::new();
-    let mut unlinked = Vec::new();
-    let mut leaving = Vec::new();
-    for (item, state) in ready.into_iter().zip(states) {
-        if unclear.contains(&item.contact) {
-            settle::doubt(account, &item).await?;
-            work.context.settle(&[settle::unread(&work.context, &item)]).await?;
-            continue;
-        }
-        match work.sort(item, state).await? {
-            Sorted::Settled => {}
-            Sorted::Leaving(item, why) => leaving.push((item, why)),
-            Sorted::Linked(item, contact) => linked.push((item, contact)),
-            Sorted::Unlinked(item, contact) => unlinked.push((item, contact)),
-        }
-    }
-    let staying = linked.iter().chain(&unlinked).map(|(_, contact)| contact.as_ref());
-    work.prepare_labels(account, staying).await?;
-    tasks.extend(Box::pin(work.retire(account, leaving)).await?);
-    tasks.extend(Box::pin(work.merge_linked(account, linked)).await?);
-    tasks.extend(Box::pin(work.match_unlinked(account, unlinked)).await?);
+    let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+    let known = readings(&runs, &due).await?;
+    let mut work = Work::new(&tools, sync, current, Pen::Ink(ledger));
+    let tasks = work.decide(account, due, known).await?;
     let tasks = work.brake(tasks).await?;
-    Box::pin(work.resolve(account, uncertain)).await?;
     Box::pin(push(account, &mut work.context, tasks)).await
 }
 
@@ -139,7 +105,61 @@ pub(super) struct Work<'a> {
     pub more_labels: BTreeMap<String, String>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    pub fn new(tools: &'a Tools, sync: &'a SyncSpec, current: &'a Current, pen: Pen<'a>) -> Self {
+        let context = Context { sync, pen, tools };
+        Self { tools, sync, current, context, label: None, more_labels: BTreeMap::new() }
+    }
+
+    /// Decides about these contacts, of which `known` have just been read. What needs no write to Google is settled on the
+    /// way; the rest is answered. (Boxed here: where it is awaited, it must not lie on the stack even for a moment.)
+    pub fn decide<'s>(
+        &'s mut self,
+        account: &'s mut Account,
+        due: Vec<(String, Mark)>,
+        known: HashMap<String, State>,
+    ) -> BoxFuture<'s, Result<Vec<Task>, Halt>> {
+        Box::pin(self.look_at(account, due, known))
+    }
+
+    async fn look_at(
+        &mut self,
+        account: &mut Account,
+        due: Vec<(String, Mark)>,
+        known: HashMap<String, State>,
+    ) -> Result<Vec<Task>, Halt> {
+        let items = self.load(account, due).await?;
+        let items = self.set_aside_refused(items).await?;
+        let (mut ready, uncertain) = self.split_uncertain(items).await?;
+        let states = Box::pin(self.gather(account, &ready, known)).await?;
+        let unclear = Box::pin(recall_leaving(account, &self.context, &mut ready, &states)).await?;
+        if !unclear.is_empty() {
+            account.listed = None;
+            settle::freshen(account).await?;
+        }
+        let (mut linked, mut unlinked, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
+        for (item, state) in ready.into_iter().zip(states) {
+            if unclear.contains(&item.contact) {
+                settle::doubt(account, &item).await?;
+                self.context.settle(&[settle::unread(&self.context, &item)]).await?;
+                continue;
+            }
+            match self.sort(item, state).await? {
+                Sorted::Settled => {}
+                Sorted::Leaving(item, why) => leaving.push((item, why)),
+                Sorted::Linked(item, contact) => linked.push((item, contact)),
+                Sorted::Unlinked(item, contact) => unlinked.push((item, contact)),
+            }
+        }
+        let staying = linked.iter().chain(&unlinked).map(|(_, contact)| contact.as_ref());
+        self.prepare_labels(account, staying).await?;
+        let mut tasks = Box::pin(self.retire(account, leaving)).await?;
+        tasks.extend(Box::pin(self.merge_linked(account, linked)).await?);
+        tasks.extend(Box::pin(self.match_unlinked(account, unlinked)).await?);
+        Box::pin(self.resolve(account, uncertain)).await?;
+        Ok(tasks)
+    }
+
     async fn load(&self, account: &Account, due: Vec<(String, Mark)>) -> Result<Vec<Item>, StoreError> {
         let view = LedgerView::new(self.tools.pool.clone(), &self.sync.account.key, account.subject());
         let contacts: Vec<String> = due.iter().map(|(contact, _)| contact.clone()).collect();
@@ -185,15 +205,20 @@ impl Work<'_> {
         Ok((ready, uncertain))
     }
 
-    async fn gather(&self, account: &mut Account, items: &[Item]) -> Result<Vec<State>, Halt> {
+    async fn gather(
+        &mut self,
+        account: &mut Account,
+        items: &[Item],
+        known: HashMap<String, State>,
+    ) -> Result<Vec<State>, Halt> {
         let due: Vec<(String, Mark)> = items.iter().map(|i| (i.contact.clone(), i.mark.clone())).collect();
-        let runs = Runs::new(self.tools.pool.clone(), CrmKeys::new(&self.sync.account.key), &self.sync.id);
         // The lease is renewed first, and outlasts the gathering and its last reading.
         let lease = self.tools.settings.tune.lease;
         account.lease.ensure(lease * 9 / 10).await?;
         let held: HashSet<&str> =
             items.iter().filter(|i| is_held(i.link.as_ref(), &self.sync.id)).map(|i| i.contact.as_str()).collect();
-        let states = gather(self.tools, self.sync, &runs, &due, &held, Instant::now() + lease / 3).await?;
+        let states = gather(self.tools, self.sync, known, &due, &held, Instant::now() + lease / 3).await?;
+        states.iter().filter_map(State::contact).for_each(|contact| self.context.saw(contact));
         self.note_census(&due, &states).await?;
         Ok(states)
     }
@@ -312,7 +337,7 @@ impl Work<'_> {
             return Ok(persons);
         }
         settle::freshen(account).await?;
-        recall(account, self.sync, gone).await?;
+        recall(account, &self.context, gone).await?;
         let found: Vec<String> = leaving.iter().filter_map(|(item, _)| name(item)).collect();
         let unread: Vec<String> = found.into_iter().filter(|name| !persons.contains_key(name)).collect();
         persons.extend(read(account, &unread).await?);
@@ -331,7 +356,7 @@ impl Work<'_> {
         if let Some(label) = &self.label {
             return Ok(label.clone());
         }
-        let label = label::ensure(account, &self.sync.spec.label, false).await?;
+        let label = self.context.label(account, &self.sync.spec.label, false).await?;
         self.label = Some(label.clone());
         Ok(label)
     }
@@ -357,7 +382,7 @@ impl Work<'_> {
         // A sync's own label says more than a tag: whether a contact is in the sync.
         let own = current.syncs_of(account.subject()).map(|s| label::folded(&s.spec.label)).collect::<Vec<_>>();
         names.retain(|name| !own.contains(&label::folded(name)));
-        self.more_labels = label::ensure_all(account, &self.sync.id, &names).await?;
+        self.more_labels = self.context.labels(account, &names).await?;
         Ok(())
     }
 }

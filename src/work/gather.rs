@@ -45,6 +45,16 @@ pub enum State {
     NotRead,
 }
 
+impl State {
+    /// The contact, if it was read.
+    pub fn contact(&self) -> Option<&Contact> {
+        match self {
+            Self::There(contact) => Some(contact),
+            _ => None,
+        }
+    }
+}
+
 /// From this many on, a search page is tried before single reads.
 const MANY: usize = 20;
 /// A CRM that refuses us is asked again after this time.
@@ -54,12 +64,12 @@ const STALE_READINGS: u64 = 2;
 /// After so many readings without an answer in a row the others are not tried.
 const IN_A_ROW: u32 = 3;
 
-/// Gathers the state of each contact, in the order given; `held` are those that the sync manages. What is not read by `until`
+/// Gathers the state of each contact, in the order given; `known` is what has just been read anyway, `held` are those that the sync manages. What is not read by `until`
 /// stays unread: the lease of the Google account must outlast the gathering.
 pub async fn gather(
     tools: &Tools,
     sync: &SyncSpec,
-    runs: &Runs,
+    mut known: HashMap<String, State>,
     due: &[(String, Mark)],
     held: &HashSet<&str>,
     until: Instant,
@@ -67,8 +77,6 @@ pub async fn gather(
     if sync.account.is_limited() {
         return limited::gather(tools, sync, due).await;
     }
-    let contacts: Vec<String> = due.iter().map(|(contact, _)| contact.clone()).collect();
-    let mut known = readings(runs, &contacts, due).await?;
     let token = match tools.crm_token(&sync.account).await {
         Ok(token) => token,
         Err(failure) => return Ok(without_token(&failure, due, known)),
@@ -108,13 +116,10 @@ pub async fn gather(
 }
 
 /// What a reconcile's page said, for contacts that no event has touched since: a live one is read itself.
-async fn readings(
-    runs: &Runs,
-    contacts: &[String],
-    due: &[(String, Mark)],
-) -> Result<HashMap<String, State>, StoreError> {
+pub async fn readings(runs: &Runs, due: &[(String, Mark)]) -> Result<HashMap<String, State>, StoreError> {
+    let contacts: Vec<String> = due.iter().map(|(contact, _)| contact.clone()).collect();
     let mut known = HashMap::new();
-    for ((contact, mark), reading) in due.iter().zip(runs.readings(contacts).await?) {
+    for ((contact, mark), reading) in due.iter().zip(runs.readings(&contacts).await?) {
         if let Some(text) = reading.filter(|_| mark.bulk) {
             known.insert(contact.clone(), State::There(Box::new(decode("a reading", &text)?)));
         }

@@ -16,7 +16,7 @@ use crate::{
         merge::{self, Kept, Merge, is_overwrite, kept_in_words, merge},
         stamp::Origin,
     },
-    push::{Deed, Task, label},
+    push::{Deed, Task},
     store::{StoreError, encode, listing::Listing},
 };
 
@@ -102,7 +102,7 @@ impl Work<'_> {
                 }
                 // Whether what it has is its alone is not known yet.
                 Found::CountFirst => {
-                    settle::want_count(self.tools, self.sync).await?;
+                    settle::want_count(&self.context).await?;
                     let after = self.tools.settings.tune.retry_base;
                     let step = settle::later(&self.context, &item, after, "counting_first", false, false);
                     self.context.settle(&[step]).await?;
@@ -201,7 +201,7 @@ impl Work<'_> {
         person: &Person,
         label: &str,
     ) -> Result<Option<Task>, Halt> {
-        let now = label::ensure(account, &self.sync.spec.label, true).await?;
+        let now = self.context.label(account, &self.sync.spec.label, true).await?;
         self.label = Some(now.clone());
         if now != label {
             let step = settle::later(&self.context, &item, Duration::ZERO, "label_made_anew", false, false);

@@ -12,7 +12,7 @@ use crate::{
         link::{Link, LinkState},
         stamp::{Stamp, stamp_for, stamp_mark},
     },
-    push::label,
+    push::Context,
     store::{current::SyncSpec, listing::Listing},
 };
 
@@ -22,11 +22,11 @@ use super::{batch::Item, gather::State, matching::read, settle};
 /// listing knows and no reading shows: what they have cannot be told now.
 pub(super) async fn recall_leaving(
     account: &mut Account,
-    sync: &SyncSpec,
+    context: &Context<'_>,
     items: &mut [Item],
     states: &[State],
 ) -> Result<BTreeSet<String>, Halt> {
-    let leaving = items.iter_mut().zip(states).filter(|(item, state)| is_unknown(item) && leaves(sync, state));
+    let leaving = items.iter_mut().zip(states).filter(|(item, state)| is_unknown(item) && leaves(context.sync, state));
     let leaving: Vec<&mut Item> = leaving.map(|(item, _)| item).collect();
     if leaving.is_empty() {
         return Ok(BTreeSet::new());
@@ -37,16 +37,17 @@ pub(super) async fn recall_leaving(
     if listing.facts().await?.is_none_or(|facts| facts.epoch != epoch) {
         settle::freshen(account).await?;
     }
-    recall(account, sync, leaving).await
+    recall(account, context, leaving).await
 }
 
 /// Gives each contact that the listing knows by its stamp the link that the stamp stands for; answers as
 /// [`recall_leaving`].
 pub(super) async fn recall(
     account: &mut Account,
-    sync: &SyncSpec,
+    context: &Context<'_>,
     mut leaving: Vec<&mut Item>,
 ) -> Result<BTreeSet<String>, Halt> {
+    let sync = context.sync;
     let mut unclear = BTreeSet::new();
     let listing = Listing::new(account.tools.pool.clone(), account.subject());
     let mark = |item: &Item| stamp_mark(&sync.account.key, &item.contact);
@@ -55,7 +56,7 @@ pub(super) async fn recall(
         return Ok(unclear);
     }
     let persons = read(account, &hits.values().flatten().cloned().collect::<Vec<_>>()).await?;
-    let labels = labels(account, sync).await?;
+    let labels = labels(account, context).await?;
     for item in &mut leaving {
         let Some(names) = hits.get(&mark(item)) else { continue };
         let found = names.iter().filter_map(|name| persons.get(name)?.as_ref()).find_map(|person| {
@@ -85,12 +86,12 @@ fn leaves(sync: &SyncSpec, state: &State) -> bool {
 }
 
 /// Labels of all syncs between the two accounts: each holds the persons that carry its label.
-async fn labels(account: &mut Account, sync: &SyncSpec) -> Result<BTreeMap<String, String>, Halt> {
+async fn labels(account: &mut Account, context: &Context<'_>) -> Result<BTreeMap<String, String>, Halt> {
     let current = account.tools.now();
     let subject = account.subject().to_owned();
     let mut labels = BTreeMap::new();
-    for other in current.syncs_of(&subject).filter(|s| s.account.key == sync.account.key) {
-        labels.insert(other.id.clone(), label::ensure(account, &other.spec.label, false).await?);
+    for other in current.syncs_of(&subject).filter(|s| s.account.key == context.sync.account.key) {
+        labels.insert(other.id.clone(), context.label(account, &other.spec.label, false).await?);
     }
     Ok(labels)
 }

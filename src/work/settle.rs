@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    claim::{Account, Halt, Tools, refresh},
+    claim::{Account, Halt, refresh},
     google::person::Person,
     plan::{
         identity::Question,
@@ -13,9 +13,7 @@ use crate::{
     },
     push::Context,
     store::{
-        StoreError,
-        current::SyncSpec,
-        encode,
+        StoreError, encode,
         keys::CrmKeys,
         ledger::{Mark, Step},
         listing::Listing,
@@ -187,7 +185,7 @@ async fn refuse(
     items: &[Item],
     refusal: impl Fn(Option<&Refusal>, &Item) -> Option<Refusal>,
 ) -> Result<(), Halt> {
-    if items.is_empty() {
+    if items.is_empty() || context.is_preview() {
         return Ok(());
     }
     let installation = context.tools.now().installation.id.clone();
@@ -218,8 +216,12 @@ pub fn noticed(context: &Context<'_>, item: &Item, action: &str, reason: &str) -
 }
 
 /// Nothing can be matched before every CRM contact was counted once: a run does that.
-pub async fn want_count(tools: &Tools, sync: &SyncSpec) -> Result<(), StoreError> {
-    let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+pub async fn want_count(context: &Context<'_>) -> Result<(), StoreError> {
+    let (pool, sync) = (&context.tools.pool, context.sync);
+    let runs = Runs::new(pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+    if context.is_preview() {
+        return Ok(());
+    }
     if runs.wanted().await?.is_none() && runs.current().await?.is_none_or(|run| run.is_over()) {
         runs.want("first").await?;
     }

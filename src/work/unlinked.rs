@@ -75,7 +75,7 @@ impl Work<'_> {
             // Answers to another question.
             (Found::Heir(_) | Found::Nobody, None) => self.unread(item).await,
             (Found::CountFirst, None) => {
-                settle::want_count(self.tools, self.sync).await?;
+                settle::want_count(&self.context).await?;
                 let after = self.tools.settings.tune.retry_base;
                 let step = settle::later(&self.context, &item, after, "counting_first", false, false);
                 self.context.settle(&[step]).await?;

@@ -21,6 +21,7 @@ mod model;
 mod needs;
 mod other_writer;
 mod own_redis;
+mod preview;
 mod proof;
 mod python_client;
 mod receive;

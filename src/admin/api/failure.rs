@@ -18,7 +18,7 @@ pub(super) struct ApiFailure {
 }
 
 impl ApiFailure {
-    fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, code: &'static str, sentence: impl Into<String>) -> Self {
         Self { status, code, sentence: sentence.into() }
     }
 
@@ -43,6 +43,20 @@ impl ApiFailure {
     pub fn too_many_watchers() -> Self {
         let sentence = "too many watch runs at the moment; look at the run itself, or try again later";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_watchers", sentence)
+    }
+
+    pub fn no_sync(name: &str) -> Self {
+        let sentence = format!("there is no sync named \"{name}\"; `carnet sync list` shows which there are");
+        Self::new(StatusCode::NOT_FOUND, "no_sync", sentence)
+    }
+
+    pub fn bad_query(sentence: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_query", sentence)
+    }
+
+    /// The service ends while something is still being done.
+    pub fn stopped() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service is stopping; try again in a moment")
     }
 
     pub fn bad_body(sentence: &str) -> Self {

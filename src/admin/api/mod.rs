@@ -6,6 +6,7 @@ mod contacts;
 mod events;
 mod failure;
 mod needs;
+mod previews;
 mod runs;
 mod syncs;
 
@@ -67,6 +68,9 @@ fn endpoints() -> Vec<(Method, &'static str, MethodRouter<Arc<Api>>)> {
         (Method::GET, "/syncs/{sync}/runs", get(runs::list)),
         (Method::GET, "/syncs/{sync}/runs/{run}", get(runs::show)),
         (Method::GET, "/syncs/{sync}/runs/current/events", get(events::watch)),
+        (Method::POST, "/syncs/{sync}/previews", post(previews::make)),
+        (Method::GET, "/previews/{sync}/{preview}", get(previews::show)),
+        (Method::POST, "/previews/{sync}/{preview}/apply", post(previews::apply)),
         (Method::GET, "/refused", get(contacts::refused)),
         (Method::GET, "/contacts/{crm}/{account}/{contact}", get(contacts::show)),
         (Method::POST, "/contacts/{crm}/{account}/{contact}/restore", post(contacts::restore)),

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    reconcile::{preview, report},
+    reconcile::{count, report},
     simulate::traffic::Played,
     store::runs::RunState,
 };
@@ -119,7 +119,7 @@ impl Story<'_> {
         self.service.connect(self.world).await?;
         let current = self.service.current().await?;
         let sync = sync::named(&current, service::SYNC)?;
-        let plan = preview(&self.service.tools(&current)?, sync).await?;
+        let plan = count(&self.service.tools(&current)?, sync).await?;
         self.say("Preview: what would happen, nothing is written yet", &plan.to_string());
 
         self.head("First sync");
