@@ -11,6 +11,7 @@ mod doctor;
 mod needs;
 mod output;
 mod progress;
+mod run;
 mod serve;
 mod sign;
 mod sim;

@@ -7,6 +7,7 @@ mod preview;
 mod progress;
 mod report;
 mod walk;
+mod wishes;
 
 use std::{
     collections::{HashMap, HashSet},

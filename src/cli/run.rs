@@ -1,0 +1,83 @@
+//! `carnet sync run` and `cancel`: what they wait for is done by the service, or here when there is none.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    admin::health::worker_alive,
+    app::{self, foundation::Foundation},
+    config::Settings,
+    reconcile::{Report, preview, report},
+    store::runs::RunState,
+};
+
+use super::{
+    apply::stop_local,
+    desk::desk,
+    output,
+    progress::{ended, follow},
+    sync::{named, runs_of},
+    tools::tools,
+};
+
+/// Plan, run with progress, report. Without a running service the work is done in this process.
+pub async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
+    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
+    let sync = named(&current, name)?.clone();
+    let runs = runs_of(&foundation, &sync);
+    let is_idle = runs.current().await?.is_none_or(|run| run.is_over());
+    if is_idle && runs.paused().await?.is_none() {
+        let plan = preview(&tools(&foundation, &settings, &current)?, &sync).await?;
+        if !json {
+            println!("{plan}");
+        }
+    }
+    let asked = desk(&foundation, &current).ask_for_run(name).await?;
+    if let Some(run) = &asked.run
+        && !json
+    {
+        println!("Run {run} is in progress; this joins it.");
+    }
+    let done = worked_at(foundation, settings, follow(&runs, asked.last.as_deref(), !json)).await?;
+    output::print(json, &done, report)?;
+    match done.state {
+        RunState::Done => Ok(()),
+        RunState::Cancelled => anyhow::bail!("the run was cancelled"),
+        _ => anyhow::bail!("the run failed"),
+    }
+}
+
+/// Ends the run in progress and waits for what it came to. Without a running service this process does what is to be done.
+pub async fn cancel(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
+    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
+    let cancelling = desk(&foundation, &current).cancel(name).await?;
+    let Some(run) = &cancelling.run else {
+        return output::print(json, &cancelling, |_| "The run that was asked for does not begin.".to_owned());
+    };
+    let runs = runs_of(&foundation, named(&current, name)?);
+    let done = worked_at(foundation, settings, ended(&runs, run)).await?;
+    output::print(json, &Report::of(&done), |report| report.sentence.clone())
+}
+
+/// Waits for what others work at; if nobody does, or no longer, this process works meanwhile.
+async fn worked_at<T>(
+    foundation: Foundation,
+    settings: Settings,
+    waiting: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let pool = foundation.pool.clone();
+    let mut waiting = std::pin::pin!(waiting);
+    while worker_alive(&pool).await? {
+        tokio::select! {
+            done = &mut waiting => return stop_local(foundation, done).await,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+    let stop = CancellationToken::new();
+    let tasks = app::work_in_background(foundation, settings, stop.clone()).await?;
+    let done = waiting.await;
+    stop.cancel();
+    tasks.wait().await;
+    done
+}
