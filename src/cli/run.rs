@@ -6,10 +6,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin::health::worker_alive,
+    answers::Cancelling,
     app::{self, foundation::Foundation},
     config::Settings,
     reconcile::{Report, preview, report},
-    store::runs::RunState,
+    store::runs::{RunState, Runs},
 };
 
 use super::{
@@ -23,23 +24,11 @@ use super::{
 
 /// Plan, run with progress, report. Without a running service the work is done in this process.
 pub async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
-    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
-    let sync = named(&current, name)?.clone();
-    let runs = runs_of(&foundation, &sync);
-    let is_idle = runs.current().await?.is_none_or(|run| run.is_over());
-    if is_idle && runs.paused().await?.is_none() {
-        let plan = preview(&tools(&foundation, &settings, &current)?, &sync).await?;
-        if !json {
-            println!("{plan}");
-        }
-    }
-    let asked = desk(&foundation, &current).ask_for_run(name).await?;
-    if let Some(run) = &asked.run
-        && !json
-    {
-        println!("Run {run} is in progress; this joins it.");
-    }
-    let done = worked_at(foundation, settings, follow(&runs, asked.last.as_deref(), !json)).await?;
+    let (runs, last) = match ask(&foundation, &settings, name, json).await {
+        Ok(asked) => asked,
+        Err(declined) => return stop_local(foundation, Err(declined)).await,
+    };
+    let done = worked_at(foundation, settings, follow(&runs, last.as_deref(), !json)).await?;
     output::print(json, &done, report)?;
     match done.state {
         RunState::Done => Ok(()),
@@ -48,16 +37,50 @@ pub async fn run(foundation: Foundation, settings: Settings, name: &str, json: b
     }
 }
 
+/// Shows what a run would do and asks for it, or joins the one in progress. Answers the last one that is over, if a new one begins.
+async fn ask(
+    foundation: &Foundation,
+    settings: &Settings,
+    name: &str,
+    json: bool,
+) -> anyhow::Result<(Runs, Option<String>)> {
+    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
+    let sync = named(&current, name)?;
+    let runs = runs_of(foundation, sync);
+    let is_idle = runs.current().await?.is_none_or(|run| run.is_over());
+    if is_idle && runs.paused().await?.is_none() {
+        let plan = preview(&tools(foundation, settings, &current)?, sync).await?;
+        if !json {
+            println!("{plan}");
+        }
+    }
+    let asked = desk(foundation, &current).ask_for_run(name).await?;
+    if let Some(run) = &asked.run
+        && !json
+    {
+        println!("Run {run} is in progress; this joins it.");
+    }
+    Ok((runs, asked.last))
+}
+
 /// Ends the run in progress and waits for what it came to. Without a running service this process does what is to be done.
 pub async fn cancel(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
-    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
-    let cancelling = desk(&foundation, &current).cancel(name).await?;
-    let Some(run) = &cancelling.run else {
-        return output::print(json, &cancelling, |_| "The run that was asked for does not begin.".to_owned());
+    let (runs, cancelling) = match wish_its_end(&foundation, name).await {
+        Ok(wished) => wished,
+        Err(declined) => return stop_local(foundation, Err(declined)).await,
     };
-    let runs = runs_of(&foundation, named(&current, name)?);
+    let Some(run) = &cancelling.run else {
+        output::print(json, &cancelling, |_| "The run that was asked for does not begin.".to_owned())?;
+        return stop_local(foundation, Ok(())).await;
+    };
     let done = worked_at(foundation, settings, ended(&runs, run)).await?;
     output::print(json, &Report::of(&done), |report| report.sentence.clone())
+}
+
+async fn wish_its_end(foundation: &Foundation, name: &str) -> anyhow::Result<(Runs, Cancelling)> {
+    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
+    let cancelling = desk(foundation, &current).cancel(name).await?;
+    Ok((runs_of(foundation, named(&current, name)?), cancelling))
 }
 
 /// Waits for what others work at; if nobody does, or no longer, this process works meanwhile.

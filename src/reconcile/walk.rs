@@ -203,9 +203,8 @@ impl<'a> Walk<'a> {
             match self.tools.highlevel.page(access, cursor.as_ref(), self.tools.settings.tune.crm_page).await {
                 // Asked to slow down: the page is read a little later.
                 Err(CrmFailure::RateLimited { retry_after }) if retry_after < lease.remaining() => {
-                    tokio::select! {
-                        () = self.stop.cancelled() => return Err(CrmFailure::RateLimited { retry_after }.into()),
-                        () = tokio::time::sleep(retry_after) => {}
+                    if !self.rests(retry_after).await? {
+                        return Err(CrmFailure::RateLimited { retry_after }.into());
                     }
                 }
                 page => return Ok(page?),

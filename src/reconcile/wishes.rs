@@ -1,5 +1,7 @@
 //! What a run does about the wishes of people while it goes on: it stands still, goes on, or ends; and what else it waits for.
 
+use std::time::{Duration, Instant};
+
 use redis::AsyncCommands;
 
 use crate::{
@@ -36,6 +38,19 @@ impl Walk<'_> {
             self.pause(lease).await?;
         }
         Ok(false)
+    }
+
+    /// Waits because the CRM asks to. Whether that long: not when the run is cancelled, or this process told to stop.
+    pub(super) async fn rests(&self, wait: Duration) -> Result<bool, StoreError> {
+        let until = Instant::now() + wait;
+        while Instant::now() < until {
+            if self.stop.is_cancelled() || self.is_cancelled().await? {
+                return Ok(false);
+            }
+            let look = self.tools.settings.tune.sweep / 4;
+            tokio::time::sleep(look.min(until.saturating_duration_since(Instant::now()))).await;
+        }
+        Ok(true)
     }
 
     /// The time that it stood still says nothing of how fast it is.
