@@ -13,6 +13,7 @@ mod needs;
 mod output;
 mod preview;
 mod progress;
+mod run;
 mod serve;
 mod sign;
 mod sim;

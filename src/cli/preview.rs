@@ -22,7 +22,8 @@ use crate::{
 use super::{
     apply::stop_local,
     output,
-    sync::{named, runs_of, until_done},
+    run::until_done,
+    sync::{named, runs_of},
     tools::tools,
 };
 

@@ -1,31 +1,28 @@
 //! `carnet sync`: list, preview, apply, run, pause, resume, cancel, and what the runs came to.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admin::{health::worker_alive, overview::look_at_all},
+    admin::overview::look_at_all,
     answers::Stands,
-    app::{self, foundation::Foundation},
+    app::foundation::Foundation,
     config::Settings,
-    reconcile::{Report, count, report},
+    reconcile::Report,
     store::{
         current::{Current, SyncSpec},
         keys::CrmKeys,
-        runs::{Run, RunKind, RunState, Runs},
+        runs::{RunKind, Runs},
     },
 };
 
 use super::{
-    apply::stop_local,
     desk::{desk, opened},
     output,
     preview::{Apply, Show},
-    progress::{ended, follow},
-    tools::tools,
+    run,
 };
 
 /// Look at syncs and run them.
@@ -83,9 +80,9 @@ enum Command {
 impl Sync {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
         match self.command {
-            Command::Run { name } => run(Foundation::open(&settings).await?, settings, &name, json).await,
+            Command::Run { name } => run::run(Foundation::open(&settings).await?, settings, &name, json).await,
             Command::Apply(apply) => apply.run(Foundation::open(&settings).await?, settings, json).await,
-            Command::Cancel { name } => cancel(Foundation::open(&settings).await?, settings, &name, json).await,
+            Command::Cancel { name } => run::cancel(Foundation::open(&settings).await?, settings, &name, json).await,
             command => {
                 opened(&settings, async |foundation, current| command.run(foundation, current, &settings, json).await)
                     .await
@@ -199,76 +196,4 @@ fn table_of(reports: &[Report]) -> String {
 /// The word of a state or kind, as in JSON.
 fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-/// Plan, run with progress, report.
-async fn run(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
-    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
-    let sync = named(&current, name)?.clone();
-    let runs = runs_of(&foundation, &sync);
-    let is_idle = runs.current().await?.is_none_or(|run| run.is_over());
-    if is_idle && runs.paused().await?.is_none() {
-        let plan = count(&tools(&foundation, &settings, &current)?, &sync).await?;
-        if !json {
-            println!("{plan}");
-        }
-    }
-    let asked = desk(&foundation, &current).ask_for_run(name).await?;
-    if let Some(run) = &asked.run
-        && !json
-    {
-        println!("Run {run} is in progress; this joins it.");
-    }
-    until_done(foundation, settings, &runs, asked.last.as_deref(), json).await.map(drop)
-}
-
-/// Waits for the run after `before`, with progress, and prints its report.
-pub async fn until_done(
-    foundation: Foundation,
-    settings: Settings,
-    runs: &Runs,
-    before: Option<&str>,
-    json: bool,
-) -> anyhow::Result<Run> {
-    let done = worked_at(foundation, settings, follow(runs, before, !json)).await?;
-    output::print(json, &done, report)?;
-    match done.state {
-        RunState::Done => Ok(done),
-        RunState::Cancelled => anyhow::bail!("the run was cancelled"),
-        _ => anyhow::bail!("the run failed"),
-    }
-}
-
-/// Ends the run in progress and waits for what it came to. Without a running service this process does what is to be done.
-async fn cancel(foundation: Foundation, settings: Settings, name: &str, json: bool) -> anyhow::Result<()> {
-    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
-    let cancelling = desk(&foundation, &current).cancel(name).await?;
-    let Some(run) = &cancelling.run else {
-        return output::print(json, &cancelling, |_| "The run that was asked for does not begin.".to_owned());
-    };
-    let runs = runs_of(&foundation, named(&current, name)?);
-    let done = worked_at(foundation, settings, ended(&runs, run)).await?;
-    output::print(json, &Report::of(&done), |report| report.sentence.clone())
-}
-
-/// Waits for what others work at; if nobody does, or no longer, this process works meanwhile.
-async fn worked_at<T>(
-    foundation: Foundation,
-    settings: Settings,
-    waiting: impl Future<Output = anyhow::Result<T>>,
-) -> anyhow::Result<T> {
-    let pool = foundation.pool.clone();
-    let mut waiting = std::pin::pin!(waiting);
-    while worker_alive(&pool).await? {
-        tokio::select! {
-            done = &mut waiting => return stop_local(foundation, done).await,
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-        }
-    }
-    let stop = CancellationToken::new();
-    let tasks = app::work_in_background(foundation, settings, stop.clone()).await?;
-    let done = waiting.await;
-    stop.cancel();
-    tasks.wait().await;
-    done
 }

@@ -12,6 +12,7 @@ mod progress;
 mod proof;
 mod report;
 mod walk;
+mod wishes;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -159,14 +160,14 @@ impl Reconciler {
         if sync.epoch < epoch && !sync.account.is_limited() && runs.epoch().await? != Some(epoch) {
             return Ok(Some("redis".to_owned()));
         }
-        // Somebody connected anew after it had run: what was refused meanwhile is looked at again.
-        if !sync.account.is_limited() && runs.connection().await?.is_some_and(|held| held != connection(sync)) {
-            return Ok(Some("reconnect".to_owned()));
-        }
-        let Every::Interval(interval) = sync.spec.every else { return Ok(None) };
         if sync.account.is_limited() || runs.paused().await?.is_some() {
             return Ok(None);
         }
+        // Somebody connected anew after it had run: what was refused meanwhile is looked at again.
+        if runs.connection().await?.is_some_and(|held| held != connection(sync)) {
+            return Ok(Some("reconnect".to_owned()));
+        }
+        let Every::Interval(interval) = sync.spec.every else { return Ok(None) };
         let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
         let due =
             runs.last_run().await?.is_none_or(|last| self.tools.pool.clock.now_ms().saturating_sub(last) >= interval);

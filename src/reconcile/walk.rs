@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::absence::note;
 use crate::{
-    claim::{CrmAccessFailure, Tools, other_writer, pause_of},
+    claim::{CrmAccessFailure, Tools, other_writer},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::{
@@ -33,7 +33,7 @@ use crate::{
     work::{identifiers, wanted},
 };
 
-use super::{missed::missed, progress::progress};
+use super::missed::missed;
 
 /// Why a run stands still for now; it is taken up later.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ pub(super) struct Walk<'a> {
     pub(super) sync: &'a Arc<SyncSpec>,
     pub(super) runs: Runs,
     pub(super) keys: CrmKeys,
-    stop: &'a CancellationToken,
+    pub(super) stop: &'a CancellationToken,
 }
 
 impl<'a> Walk<'a> {
@@ -227,9 +227,8 @@ impl<'a> Walk<'a> {
             match self.tools.highlevel.page(access, cursor.as_ref(), self.tools.settings.tune.crm_page).await {
                 // Asked to slow down: the page is read a little later.
                 Err(CrmFailure::RateLimited { retry_after }) if retry_after < lease.remaining() => {
-                    tokio::select! {
-                        () = self.stop.cancelled() => return Err(CrmFailure::RateLimited { retry_after }.into()),
-                        () = tokio::time::sleep(retry_after) => {}
+                    if !self.rests(retry_after).await? {
+                        return Err(CrmFailure::RateLimited { retry_after }.into());
                     }
                 }
                 page => return Ok(page?),
@@ -247,69 +246,6 @@ impl<'a> Walk<'a> {
             self.pause(lease).await?;
         }
         Ok(false)
-    }
-
-    /// Stands still while the sync is paused. Whether the run goes on: neither cancelled, nor is this process told to stop.
-    async fn may_go_on(&self, run: &mut Run, lease: &mut Lease) -> Result<bool, StoreError> {
-        let mut stood = false;
-        while !self.stop.is_cancelled() {
-            let held_up = self.runs.held_up().await?;
-            if held_up.cancelled {
-                return Ok(false);
-            }
-            if !held_up.paused || !self.is_declared() {
-                if stood {
-                    self.count_anew(run).await?;
-                }
-                return Ok(true);
-            }
-            stood = true;
-            self.pause(lease).await?;
-        }
-        Ok(false)
-    }
-
-    /// The time that it stood still says nothing of how fast it is.
-    async fn count_anew(&self, run: &mut Run) -> Result<(), StoreError> {
-        run.counts = self.runs.counts(&run.id).await?;
-        let now = self.tools.pool.clock.now();
-        run.enter(run.state, progress(run, now).done, now);
-        self.runs.save(run).await
-    }
-
-    fn is_declared(&self) -> bool {
-        self.tools.now().sync_with_id(&self.sync.id).is_some()
-    }
-
-    async fn is_cancelled(&self) -> Result<bool, StoreError> {
-        Ok(self.runs.held_up().await?.cancelled)
-    }
-
-    /// Ends the run because somebody wishes so. Its marks go while nobody works on the Google account: by the worker that has it,
-    /// or here.
-    async fn call_off(&self, lease: &mut Lease) -> Result<(), Interrupted> {
-        let Some(mut run) = self.runs.current().await?.filter(|run| !run.is_over()) else { return Ok(()) };
-        let Some(google) = &self.sync.google else { return Ok(()) };
-        self.runs.marks_no_more(&run.id).await?;
-        while self.runs.to_drop().await?.is_some() {
-            if self.stop.is_cancelled() {
-                return Ok(());
-            }
-            let (keys, length) = (GoogleKeys::new(&google.subject), self.tools.settings.tune.lease);
-            let (pool, holder) = (&self.tools.pool, &self.tools.holder);
-            match Lease::claim(pool, keys.lease(), keys.fence(), holder, length).await? {
-                Some(account) => {
-                    self.runs.drop_marks(&run.id, &google.subject).await?;
-                    account.release().await?;
-                }
-                None => self.pause(lease).await?,
-            }
-        }
-        run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
-        let done = self.runs.finish(run, RunState::Cancelled, None).await?;
-        self.forget_proof(&done).await?;
-        tracing::info!(sync = %self.sync.spec.name, run = %done.id, counts = ?done.counts, "reconcile cancelled");
-        Ok(())
     }
 
     async fn wait(&self, run: &mut Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), Interrupted> {
@@ -354,24 +290,15 @@ impl<'a> Walk<'a> {
     }
 
     /// Waits a moment until the next look at what is left.
-    async fn pause(&self, lease: &mut Lease) -> Result<(), StoreError> {
+    pub(super) async fn pause(&self, lease: &mut Lease) -> Result<(), StoreError> {
         let look = self.tools.settings.tune.sweep / 4;
         lease.ensure(look * 4).await?;
         tokio::time::sleep(look).await;
         Ok(())
     }
 
-    async fn left(&self, run: &Run) -> Result<i64, StoreError> {
+    pub(super) async fn left(&self, run: &Run) -> Result<i64, StoreError> {
         Ok(self.runs.counts(&run.id).await?.get("left").copied().unwrap_or(0))
-    }
-
-    /// Whether the worker that has the Google account is still to read what its owner changed, and fold twins. A paused account is
-    /// not waited for.
-    async fn is_being_listed(&self) -> Result<bool, StoreError> {
-        let Some(google) = &self.sync.google else { return Ok(false) };
-        let asked: bool =
-            self.tools.pool.get().await?.hexists(GoogleKeys::new(&google.subject).state(), "refresh").await?;
-        Ok(asked && pause_of(&self.tools.pool, google).await?.is_none())
     }
 }
 

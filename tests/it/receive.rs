@@ -5,9 +5,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use carnet::{
     config::{Tune, declared::Declared},
-    queue::door::Door,
+    contact::AccountKey,
+    queue::{
+        dispatch::dispatch,
+        door::Door,
+        retention::{backlog, trim},
+    },
     receive::{Doors, Limits, Receive, router},
-    store::pool::Pool,
+    store::{keys::CrmKeys, pool::Pool},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
@@ -259,4 +264,31 @@ fn outcomes_are_counted_by_crm_and_never_by_a_name_from_outside() {
 fn the_limits_come_from_the_settings() {
     let limits = Limits::from(&Tune::default());
     assert_eq!((limits.body, limits.body_time, limits.all_bodies), (1 << 20, Duration::from_secs(10), 64 << 20));
+}
+
+/// So no run is needed after a trim: nothing was lost by it.
+#[tokio::test]
+async fn what_no_contact_was_marked_for_yet_is_never_trimmed() {
+    let server = Redis::start().await;
+    let pool = Pool::open(&server.url()).expect("a pool");
+    let keys = CrmKeys::new(&AccountKey { vendor: "hubspot".into(), id: "loc".into() });
+    let tune = Tune { stream_max: 1, stream_age: Duration::ZERO, ..Tune::default() };
+    let add = async |contact: &str| {
+        let fields = [("contact", contact), ("says", "changed"), ("at", "1")];
+        let mut connection = pool.get().await.expect("redis");
+        let _: String =
+            redis::AsyncCommands::xadd(&mut connection, keys.events(), "*", &fields).await.expect("an event");
+    };
+    for contact in ["a", "b", "c"] {
+        add(contact).await;
+    }
+    let moved = dispatch(&pool, &keys, &["sync".into()], false, &tune).await.expect("dispatched");
+    assert_eq!((moved.events, moved.marks), (3, 3));
+    for contact in ["d", "e"] {
+        add(contact).await;
+    }
+    assert_eq!(trim(&pool, &keys, &tune).await.expect("trimmed"), 2, "the newest that was dispatched marks the place");
+    assert_eq!(backlog(&pool, &keys).await.expect("a stream"), (3, 2));
+    let moved = dispatch(&pool, &keys, &["sync".into()], false, &tune).await.expect("dispatched");
+    assert_eq!((moved.events, moved.marks), (2, 2));
 }
