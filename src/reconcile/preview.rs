@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
     claim::Tools,
@@ -136,7 +136,8 @@ impl<'a> Look<'a> {
         loop {
             let page = self.drafts.page(cursor.as_ref()).await?;
             self.note(&page.contacts).await?;
-            waiting.extend(self.differing(page.contacts).await?);
+            let fresh = self.without_repeats(page.contacts).await?;
+            waiting.extend(self.differing(fresh).await?);
             while waiting.len() >= slice {
                 let rest = waiting.split_off(slice);
                 self.decide(std::mem::replace(&mut waiting, rest)).await?;
@@ -168,6 +169,16 @@ impl<'a> Look<'a> {
         let sync = self.drafts.sync;
         let noted: Vec<_> = contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, sync)))).collect();
         self.census.note(&noted).await
+    }
+
+    /// A contact may come again on a later page of the CRM's list: it has its entry already.
+    async fn without_repeats(&self, mut page: Vec<Contact>) -> Result<Vec<Contact>, StoreError> {
+        if let Kept::All { store, id } = &self.kept {
+            let ids: Vec<String> = page.iter().map(|contact| contact.id.clone()).collect();
+            let mut held = store.of::<IgnoredAny>(id, &ids).await?.into_iter();
+            page.retain(|_| held.next().flatten().is_none());
+        }
+        Ok(page)
     }
 
     /// Counts what a run would not even mark, and answers the others with what their page says.
