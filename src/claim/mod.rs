@@ -13,5 +13,5 @@ pub use account::{Account, Halt, Pause, PauseWhy, pause_of, resume};
 pub use crm_token::CrmAccessFailure;
 pub use google_token::AccessFailure;
 pub use listing::{note, refresh};
-pub use rest::{backoff, rest};
+pub use rest::{backoff, passes, rest};
 pub use tools::{NoClient, Tools};
