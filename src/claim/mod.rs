@@ -18,6 +18,6 @@ pub use crm_token::CrmAccessFailure;
 pub use google_token::AccessFailure;
 pub use listing::{note, refresh};
 pub use others::{OtherWriter, other_writer};
-pub use rest::{backoff, rest};
+pub use rest::{backoff, passes, rest};
 pub use strangers::prove;
 pub use tools::{NoClient, Tools};

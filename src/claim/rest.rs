@@ -36,6 +36,16 @@ pub fn rest(tune: &Tune, halt: &Halt, failures: u64) -> Duration {
     }
 }
 
+/// Whether somebody who looks on may wait until it is over, rather than be told; `failures` as above.
+pub fn passes(halt: &Halt, failures: u64) -> bool {
+    match halt {
+        Halt::NotNow(_) => true,
+        Halt::Failure(Failure::Unauthorised) => failures == 0,
+        Halt::Failure(failure) => matches!(failure.class(), Class::Quota | Class::Transient),
+        Halt::Store(_) | Halt::Access(_) | Halt::HeldUp => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +68,21 @@ mod tests {
         ] {
             let rest = rest(&tune, &halt, failures).as_secs_f64();
             assert!((least..=most).contains(&rest), "{halt} after {failures}: {rest}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_what_does_not_mend_itself() {
+        for (halt, failures, waits) in [
+            (Halt::NotNow(Duration::from_secs(40)), 9, true),
+            (Halt::Failure(Failure::Unauthorised), 0, true),
+            (Halt::Failure(Failure::Unauthorised), 1, false),
+            (Halt::Failure(Failure::Server { status: 503 }), 3, true),
+            (Halt::Failure(Failure::ScopeMissing), 0, false),
+            (Halt::Failure(Failure::AccountFull), 0, false),
+            (Halt::Store(StoreError::WentBack), 0, false),
+        ] {
+            assert_eq!(passes(&halt, failures), waits, "{halt} after {failures}");
         }
     }
 }

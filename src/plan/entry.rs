@@ -46,6 +46,9 @@ pub struct Entry {
     pub fields: Vec<Difference>,
     /// Who it could be, if a person must decide.
     pub candidates: Vec<Suggestion>,
+    /// What whoever applies it agrees to, if the brake watches over it , as the brake calls it.
+    #[serde(default)]
+    pub agrees: Option<String>,
 }
 
 /// The one write to Google that an entry stands for, as quotas count it.

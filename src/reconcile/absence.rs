@@ -7,12 +7,14 @@ use redis::AsyncCommands;
 
 use super::walk::Walk;
 use crate::{
+    claim::Tools,
     crm::highlevel::Page,
     plan::link::Link,
     queue::dispatch::{Marking, mark},
     store::{
         StoreError,
         brake::{Answer, Brake, Held, Kind},
+        current::SyncSpec,
         ledger::LedgerView,
         runs::{Listed, Run},
     },
@@ -36,7 +38,7 @@ pub(super) fn note<'p>(listed: &mut Listed, page: &'p Page) -> Vec<&'p str> {
 }
 
 /// Why nothing can be concluded from a walk on which this many contacts came, if so.
-fn doubt(listed: &Listed, came: u64) -> Option<String> {
+pub(super) fn doubt(listed: &Listed, came: u64) -> Option<String> {
     let Some(last) = listed.last else { return Some("the CRM did not say how many contacts it has".into()) };
     if listed.nameless > 0 {
         return Some(format!("{} entries of the CRM's list have no id that could be read", listed.nameless));
@@ -48,6 +50,54 @@ fn doubt(listed: &Listed, came: u64) -> Option<String> {
     None
 }
 
+/// Contacts that the sync holds, for some time before `began` already, and that are not in the set `seen`.
+pub(super) async fn absent(
+    tools: &Tools,
+    sync: &SyncSpec,
+    began: Timestamp,
+    seen: &str,
+) -> Result<Vec<String>, StoreError> {
+    let Some(google) = &sync.google else { return Ok(Vec::new()) };
+    let view = LedgerView::new(tools.pool.clone(), &sync.account.key, &google.subject);
+    let lag = tools.settings.tune.stale_read;
+    let is_old = |link: &Link| {
+        let written = link.update_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+        written.is_none_or(|written| began.duration_since(written).unsigned_abs() >= lag && written < began)
+    };
+    let (mut absent, mut from) = (Vec::new(), 0);
+    loop {
+        let (next, links) = view.scan::<Link>(from).await?;
+        let held = links.into_iter().filter(|(_, link)| link.is_held_by(&sync.id) && is_old(link));
+        let held: Vec<String> = held.map(|(contact, _)| contact).collect();
+        if !held.is_empty() {
+            let came: Vec<bool> = tools.pool.get().await?.smismember(seen, &held).await?;
+            absent.extend(held.into_iter().zip(came).filter(|(_, came)| !came).map(|(contact, _)| contact));
+        }
+        if next == 0 {
+            break;
+        }
+        from = next;
+    }
+    absent.sort();
+    absent.dedup();
+    Ok(absent)
+}
+
+/// Those whose removal was agreed to, and those of which nobody has said anything yet. The others stay.
+pub(super) async fn answered(brake: &Brake, absent: Vec<String>) -> Result<(Vec<String>, Vec<String>), StoreError> {
+    let (mut agreed, mut open) = (Vec::new(), Vec::new());
+    for chunk in absent.chunks(CHUNK) {
+        for (contact, standing) in chunk.iter().zip(brake.standings(chunk).await?) {
+            match standing.word.filter(|word| word.about == DELETED).map(|word| word.answer) {
+                Some(Answer::Allow) => agreed.push(contact.clone()),
+                Some(Answer::Discard) => {}
+                None => open.push(contact.clone()),
+            }
+        }
+    }
+    Ok((agreed, open))
+}
+
 impl Walk<'_> {
     /// Marks those that are absent, or has the brake stop them. May be done again from the start.
     pub(super) async fn conclude(&self, run: &mut Run) -> Result<(), StoreError> {
@@ -55,7 +105,7 @@ impl Walk<'_> {
         let came: u64 = self.tools.pool.get().await?.scard(&seen).await?;
         run.listed.doubt = doubt(&run.listed, came);
         if run.listed.doubt.is_none() {
-            let absent = self.absent(run, &seen).await?;
+            let absent = absent(self.tools, self.sync, run.started, &seen).await?;
             run.listed.absent = absent.len() as u64;
             self.look_or_stop(run, absent).await?;
         }
@@ -65,48 +115,9 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Contacts that the sync holds, for some time already, and that did not come.
-    async fn absent(&self, run: &Run, seen: &str) -> Result<Vec<String>, StoreError> {
-        let Some(google) = &self.sync.google else { return Ok(Vec::new()) };
-        let view = LedgerView::new(self.tools.pool.clone(), &self.sync.account.key, &google.subject);
-        let lag = self.tools.settings.tune.stale_read;
-        let is_old = |link: &Link| {
-            let written = link.update_time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
-            written.is_none_or(|written| {
-                run.started.duration_since(written).unsigned_abs() >= lag && written < run.started
-            })
-        };
-        let (mut absent, mut from) = (Vec::new(), 0);
-        loop {
-            let (next, links) = view.scan::<Link>(from).await?;
-            let held = links.into_iter().filter(|(_, link)| link.is_held_by(&self.sync.id) && is_old(link));
-            let held: Vec<String> = held.map(|(contact, _)| contact).collect();
-            if !held.is_empty() {
-                let came: Vec<bool> = self.tools.pool.get().await?.smismember(seen, &held).await?;
-                absent.extend(held.into_iter().zip(came).filter(|(_, came)| !came).map(|(contact, _)| contact));
-            }
-            if next == 0 {
-                break;
-            }
-            from = next;
-        }
-        absent.sort();
-        absent.dedup();
-        Ok(absent)
-    }
-
     async fn look_or_stop(&self, run: &mut Run, absent: Vec<String>) -> Result<(), StoreError> {
         let brake = Brake::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id);
-        let (mut looked_at, mut open) = (Vec::new(), Vec::new());
-        for chunk in absent.chunks(CHUNK) {
-            for (contact, standing) in chunk.iter().zip(brake.standings(chunk).await?) {
-                match standing.word.filter(|word| word.about == DELETED).map(|word| word.answer) {
-                    Some(Answer::Allow) => looked_at.push(contact.clone()),
-                    Some(Answer::Discard) => {}
-                    None => open.push(contact.clone()),
-                }
-            }
-        }
+        let (mut looked_at, mut open) = answered(&brake, absent).await?;
         if open.len() as u64 > Room::of(self.tools, self.sync).await?.left(Kind::Removal) {
             run.listed.held = open.len() as u64;
             self.stop_unread(&brake, &open).await?;

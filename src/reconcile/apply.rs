@@ -16,6 +16,7 @@ use crate::{
     },
     store::{
         StoreError,
+        brake::Brake,
         current::SyncSpec,
         journal,
         keys::CrmKeys,
@@ -79,6 +80,9 @@ pub struct Changed {
 
 /// Changed entries that are told one by one.
 const TOLD: usize = 100;
+
+/// Entries agreed to in one step.
+const AGREED_AT_ONCE: usize = 1_000;
 
 /// The preview of this id, or the last one.
 pub async fn find(tools: &Tools, sync: &SyncSpec, id: Option<&str>) -> Result<Preview, ApplyError> {
@@ -182,9 +186,27 @@ pub async fn begin(tools: &Tools, sync: &SyncSpec, preview: &Preview) -> Result<
     if let Some(google) = &sync.google {
         run.journal_from = Some(journal::end(&tools.pool, &keys, &google.subject).await?);
     }
+    agree(tools, sync, preview).await?;
     runs_of(tools, sync).save(&run).await?;
     tracing::info!(sync = %sync.spec.name, run = %run.id, preview = %preview.id, "a preview is applied");
     Ok(run)
+}
+
+/// Whoever applies a preview has seen what it takes out and writes over: the brake does not ask again.
+async fn agree(tools: &Tools, sync: &SyncSpec, preview: &Preview) -> Result<(), StoreError> {
+    let (store, keys) = (previews_of(tools, sync), CrmKeys::new(&sync.account.key));
+    let brake = Brake::new(tools.pool.clone(), keys, &sync.id);
+    let mut at = 0;
+    loop {
+        let kinds = Action::ACTED_ON.map(Action::code);
+        let entries: Vec<Entry> = store.entries(&preview.id, &kinds, at, AGREED_AT_ONCE).await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        at += entries.len();
+        let agreed: Vec<_> = entries.into_iter().filter_map(|entry| Some((entry.contact, entry.agrees?))).collect();
+        brake.consent(&agreed).await?;
+    }
 }
 
 async fn may_begin(tools: &Tools, sync: &SyncSpec) -> Result<(), ApplyError> {

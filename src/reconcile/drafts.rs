@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    claim::{Account, CrmAccessFailure, Halt, Tools, refresh, rest},
+    claim::{Account, CrmAccessFailure, Halt, Tools, passes, refresh, rest},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::link::Link,
@@ -145,9 +145,9 @@ impl<'a> Drafts<'a> {
 
     /// Waits as a worker would, unless that is too long for somebody who looks on.
     async fn wait(&self, halt: Halt, failures: &mut u64) -> Result<(), PreviewError> {
+        let passes = passes(&halt, *failures);
         let wait = rest(&self.tools.settings.tune, &halt, *failures);
         *failures += u64::from(!matches!(halt, Halt::NotNow(_)));
-        let passes = matches!(halt, Halt::NotNow(_) | Halt::Failure(_));
         if !passes || *failures > TRIES || wait > PATIENCE || self.tools.stop.is_cancelled() {
             return Err(halt.into());
         }

@@ -34,6 +34,9 @@ pub struct Plan {
     pub outside_because: BTreeMap<Outside, u64>,
     /// Cannot be told now: looked at again later.
     pub wait: u64,
+    /// Not on the CRM's list any more, and so many that the brake stops them.
+    #[serde(default)]
+    pub stopped: u64,
 }
 
 impl Plan {
@@ -62,8 +65,20 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seen, create, adopt, update, remove, needs_you, unchanged, refused, outside, outside_because, wait } =
-            self;
+        let Self {
+            seen,
+            create,
+            adopt,
+            update,
+            remove,
+            needs_you,
+            unchanged,
+            refused,
+            outside,
+            outside_because,
+            wait,
+            stopped,
+        } = self;
         let because: Vec<String> = outside_because.iter().map(|(why, count)| format!("{count}: {why}")).collect();
         let because = if because.is_empty() { String::new() } else { format!(" ({})", because.join("; ")) };
         write!(
@@ -74,6 +89,12 @@ impl fmt::Display for Plan {
         )?;
         if *wait > 0 {
             write!(f, " {wait} cannot be told now and are looked at again later.")?;
+        }
+        if *stopped > 0 {
+            write!(
+                f,
+                " {stopped} are not in the CRM's list any more, which is more than the brake lets through: a run would stop and ask."
+            )?;
         }
         Ok(())
     }

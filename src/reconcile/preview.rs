@@ -4,23 +4,33 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use redis::AsyncCommands;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
     claim::Tools,
     contact::Contact,
+    crm::highlevel::Page,
     plan::{
         entry::{Action, Entry, Write, called},
         forecast::{Forecast, Spend, Writes},
     },
     store::{
-        StoreError, census::Census, current::SyncSpec, keys::CrmKeys, listing::Listing, previews::Previews,
+        StoreError,
+        brake::{Brake, Kind},
+        census::Census,
+        current::SyncSpec,
+        keys::CrmKeys,
+        listing::Listing,
+        previews::Previews,
+        runs::Listed,
         seal::random_text,
     },
-    work::{Decided, identifiers},
+    work::{Decided, Room, identifiers},
 };
 
 use super::{
+    absence,
     drafts::{Drafts, PreviewError},
     plan::Plan,
     walk::{Differs, differs},
@@ -55,19 +65,20 @@ impl Preview {
 
 /// Counts what a run would do; nothing is kept.
 pub async fn count(tools: &Arc<Tools>, sync: &Arc<SyncSpec>) -> Result<Plan, PreviewError> {
-    Ok(Look::begin(tools, sync, Kept::Nothing).await?.at_everything().await?.plan)
+    let id = new_id()?;
+    Ok(Look::begin(tools, sync, &id, Kept::Nothing).await?.at_everything().await?.plan)
 }
 
 /// Looks at what a run would do and keeps it. With a limit it holds only so many contacts that would be written, of each kind
 /// some, to be tried first.
 pub async fn preview(tools: &Arc<Tools>, sync: &Arc<SyncSpec>, limit: Option<usize>) -> Result<Preview, PreviewError> {
-    let id = random_text(6).map_err(|e| StoreError::Unreadable("a preview's id", e.to_string()))?;
+    let id = new_id()?;
     let store = previews_of(tools, sync);
     let kept = match limit {
         Some(most) => Kept::Few { most, by_kind: BTreeMap::new() },
         None => Kept::All { store: store.clone(), id: id.clone() },
     };
-    let mut look = Look::begin(tools, sync, kept).await?.at_everything().await?;
+    let mut look = Look::begin(tools, sync, &id, kept).await?.at_everything().await?;
     if let Kept::Few { most, by_kind } = std::mem::replace(&mut look.kept, Kept::Nothing) {
         let few = mixed(by_kind, most);
         look.spend = spend(few.iter().map(|(_, write)| write));
@@ -91,10 +102,17 @@ pub async fn preview(tools: &Arc<Tools>, sync: &Arc<SyncSpec>, limit: Option<usi
     Ok(preview)
 }
 
+fn new_id() -> Result<String, StoreError> {
+    random_text(6).map_err(|e| StoreError::Unreadable("a preview's id", e.to_string()))
+}
+
 /// The stored previews of a sync.
 pub fn previews_of(tools: &Tools, sync: &SyncSpec) -> Previews {
     Previews::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id)
 }
+
+/// A look that was broken off leaves nothing behind for long (seconds).
+const SEEN_FOR: i64 = 86_400;
 
 /// Where entries go.
 enum Kept {
@@ -113,6 +131,10 @@ enum Kept {
 struct Look<'a> {
     drafts: Drafts<'a>,
     census: Census,
+    /// What the CRM's list as a whole says, and the set of who is on it.
+    listed: Listed,
+    seen: String,
+    began: Timestamp,
     kept: Kept,
     plan: Plan,
     holds: BTreeMap<Action, u64>,
@@ -120,11 +142,13 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    async fn begin(tools: &'a Arc<Tools>, sync: &'a Arc<SyncSpec>, kept: Kept) -> Result<Self, PreviewError> {
+    async fn begin(tools: &'a Arc<Tools>, sync: &'a Arc<SyncSpec>, id: &str, kept: Kept) -> Result<Self, PreviewError> {
+        let (began, keys) = (tools.pool.clock.now(), CrmKeys::new(&sync.account.key));
         let drafts = Drafts::open(tools, sync).await?;
-        let census = Census::new(tools.pool.clone(), CrmKeys::new(&sync.account.key));
+        let (seen, listed) = (keys.seen(&sync.id, id), Listed::default());
+        let census = Census::new(tools.pool.clone(), keys);
         let (plan, holds, spend) = (Plan::default(), BTreeMap::new(), Spend::default());
-        Ok(Self { drafts, census, kept, plan, holds, spend })
+        Ok(Self { drafts, census, listed, seen, began, kept, plan, holds, spend })
     }
 
     async fn at_everything(mut self) -> Result<Self, PreviewError> {
@@ -136,7 +160,9 @@ impl<'a> Look<'a> {
         loop {
             let page = self.drafts.page(cursor.as_ref()).await?;
             self.note(&page.contacts).await?;
-            waiting.extend(self.differing(page.contacts).await?);
+            self.see(&page).await?;
+            let fresh = self.without_repeats(page.contacts).await?;
+            waiting.extend(self.differing(fresh).await?);
             while waiting.len() >= slice {
                 let rest = waiting.split_off(slice);
                 self.decide(std::mem::replace(&mut waiting, rest)).await?;
@@ -146,9 +172,52 @@ impl<'a> Look<'a> {
                 None => break,
             }
         }
-        // Contacts that the CRM no longer lists are not looked for: a run does not take them out either.
         self.decide(waiting).await?;
+        self.look_for_absent().await?;
         Ok(self)
+    }
+
+    /// Remembers who is on this page, outside the process: they may be many.
+    async fn see(&mut self, page: &Page) -> Result<(), StoreError> {
+        let ids = absence::note(&mut self.listed, page);
+        if !ids.is_empty() {
+            let mut connection = self.drafts.tools.pool.get().await?;
+            let _: () = connection.sadd(&self.seen, ids).await?;
+            let _: () = connection.expire(&self.seen, SEEN_FOR).await?;
+        }
+        Ok(())
+    }
+
+    /// Contacts that the CRM no longer lists are read one by one, as a run does.
+    async fn look_for_absent(&mut self) -> Result<(), PreviewError> {
+        let (read, stopped) = self.absent().await?;
+        self.plan.stopped = stopped;
+        let slice = usize::try_from(self.drafts.tools.settings.tune.slice).unwrap_or(200).max(1);
+        for chunk in read.chunks(slice) {
+            self.decide(chunk.iter().map(|contact| (contact.clone(), None)).collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is absent and would be read; and how many there are if they are more than the brake lets through, which then stops
+    /// them unread.
+    async fn absent(&self) -> Result<(Vec<String>, u64), StoreError> {
+        let (tools, sync) = (self.drafts.tools, self.drafts.sync);
+        let came: u64 = tools.pool.get().await?.scard(&self.seen).await?;
+        let (mut read, mut stopped) = (Vec::new(), 0);
+        if absence::doubt(&self.listed, came).is_none() {
+            let absent = absence::absent(tools, sync, self.began, &self.seen).await?;
+            let brake = Brake::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+            let (agreed, open) = absence::answered(&brake, absent).await?;
+            read = agreed;
+            if open.len() as u64 > Room::of(tools, sync).await?.left(Kind::Removal) {
+                stopped = open.len() as u64;
+            } else {
+                read.extend(open);
+            }
+        }
+        let _: () = tools.pool.get().await?.del(&self.seen).await?;
+        Ok((read, stopped))
     }
 
     /// Nothing is matched before every CRM contact was counted once.
@@ -168,6 +237,16 @@ impl<'a> Look<'a> {
         let sync = self.drafts.sync;
         let noted: Vec<_> = contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, sync)))).collect();
         self.census.note(&noted).await
+    }
+
+    /// A contact may come again on a later page of the CRM's list: it has its entry already.
+    async fn without_repeats(&self, mut page: Vec<Contact>) -> Result<Vec<Contact>, StoreError> {
+        if let Kept::All { store, id } = &self.kept {
+            let ids: Vec<String> = page.iter().map(|contact| contact.id.clone()).collect();
+            let mut held = store.of::<IgnoredAny>(id, &ids).await?.into_iter();
+            page.retain(|_| held.next().flatten().is_none());
+        }
+        Ok(page)
     }
 
     /// Counts what a run would not even mark, and answers the others with what their page says.
@@ -261,5 +340,6 @@ fn left_alone(contact: &Contact, action: Action, why: String) -> Entry {
         why,
         fields,
         candidates,
+        agrees: None,
     }
 }

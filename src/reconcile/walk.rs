@@ -165,6 +165,9 @@ impl<'a> Walk<'a> {
             run.unreadable += page.skipped.len() as u64;
             let seen = note(&mut run.listed, &page);
             let more = advance(run, &page);
+            if !more && run.kind == RunKind::Preview {
+                run.marked += self.mark_leaving(run).await?;
+            }
             if !more {
                 let done = run.marked.saturating_sub(u64::try_from(self.left(run).await?).unwrap_or(0));
                 run.enter(RunState::Writing, done, self.tools.pool.clock.now());

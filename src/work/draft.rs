@@ -99,6 +99,7 @@ impl Sketch<'_> {
         }
         task.resource().clone_into(&mut entry.resource);
         entry.fields = self.differences(&task.contact, before, &after);
+        entry.agrees = task.brake.as_ref().map(|held| held.about.clone());
         Decided { contact: task.contact.clone(), entry: Some(entry), write: Some(write) }
     }
 
@@ -127,6 +128,7 @@ impl Sketch<'_> {
             why,
             fields: Vec::new(),
             candidates: Vec::new(),
+            agrees: None,
         }
     }
 

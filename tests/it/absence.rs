@@ -16,7 +16,10 @@ use crate::world::{
 
 /// That many contacts in both, long enough ago; every CRM contact was counted.
 async fn clients(removal: &str, count: usize) -> (World, Service, Vec<String>) {
-    let mut world = World::new().await;
+    clients_in(World::new().await, removal, count).await
+}
+
+async fn clients_in(mut world: World, removal: &str, count: usize) -> (World, Service, Vec<String>) {
     world.sync_lines = format!("every = \"off\"\nremoval = \"{removal}\"");
     world.set("CARNET_TUNE_CRM_PAGE", 5);
     let service = world.start().await;
@@ -218,6 +221,35 @@ async fn who_is_absent_from_the_list_and_answers_by_itself_stays() {
     for id in &ids {
         world.only(id).await;
     }
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_names_who_is_absent_and_whoever_applies_it_has_agreed() {
+    let mut world = World::new().await;
+    // The command is a process of its own, and for it no minute has passed.
+    world.set("CARNET_TUNE_STALE_READ_MS", 1);
+    let (world, service, ids) = clients_in(world, "unlabel", 30).await;
+    delete_untold(&world, &ids[..3]).await;
+    let preview = world.carnet(&["sync", "preview", "phone", "--json"]).await.json();
+    assert_eq!((&preview["remove"], &preview["stopped"]), (&json!(3), &json!(0)), "{preview:#}");
+    let entries = preview["entries"].as_array().expect("entries");
+    let named: Vec<&str> = entries.iter().filter_map(|entry| entry["contact"].as_str()).collect();
+    assert!(ids[..3].iter().all(|id| named.contains(&id.as_str())), "{preview:#}");
+    world.carnet(&["sync", "apply", "phone"]).await.done();
+    assert_eq!(world.labelled().await.len(), 27);
+
+    // What was agreed to used up nothing of the brake's room: five more go, and six are too many.
+    delete_untold(&world, &ids[3..9]).await;
+    let said = world.carnet(&["sync", "preview", "phone"]).await.done();
+    assert!(said.contains("6 are not in the CRM's list any more, which is more than the brake lets through"), "{said}");
+    let run = service.reconcile().await;
+    assert_eq!((run.listed.absent, run.listed.held), (6, 6), "{run:?}");
+    assert_eq!(world.labelled().await.len(), 27);
+    world.carnet(&["brake", "allow", "--all"]).await.done();
+    service.quiet(&world).await;
+    assert_eq!(world.labelled().await.len(), 21);
     service.nothing_left().await;
     service.stop().await;
 }

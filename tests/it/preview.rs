@@ -243,6 +243,16 @@ async fn what_no_longer_fits_is_named_and_nothing_is_done() {
     assert_eq!((&run["counts"]["adopted"], &run["counts"]["skipped"]), (&json!(1), &json!(1)), "{run:#}");
     assert_eq!(values(&world.only(&ids["Benoît"]).await, "phoneNumbers"), [phone(44)], "what is right now");
     assert_eq!(world.stamped(&ids["Aimée"]).await, Vec::<Value>::new());
+
+    // One run at a time: Chantal, whom nobody may guess, is looked at by every run, and this one waits.
+    let runs = service.runs();
+    let is_over = async || runs.current().await.expect("runs").is_some_and(|run| run.is_over());
+    runs.set_paused(Some("asked")).await.expect("paused");
+    runs.want("asked").await.expect("asked");
+    until("the run to begin", async || !is_over().await).await;
+    world.carnet(&["sync", "apply", "phone"]).await.refused("of this sync is going on");
+    runs.set_paused(None).await.expect("goes on");
+    until("the run to end", is_over).await;
     service.nothing_left().await;
     service.stop().await;
 }

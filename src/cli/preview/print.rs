@@ -15,7 +15,7 @@ pub struct Lines<'a>(pub &'a Entry);
 
 impl fmt::Display for Lines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Entry { contact, name, action, resource, why, fields, candidates } = self.0;
+        let Entry { contact, name, action, resource, why, fields, candidates, agrees: _ } = self.0;
         let known: Vec<&str> = [contact.as_str(), resource].into_iter().filter(|id| !id.is_empty()).collect();
         writeln!(f, "{}", cut(&format!("{:<9}  {name}  ({})", action.code(), known.join(", "))))?;
         let facts = fields.iter().map(ToString::to_string);
@@ -38,7 +38,7 @@ fn cut(line: &str) -> String {
 
 /// An entry as rows: one for each field and each suggestion, or one that has neither.
 pub fn csv_rows(entry: &Entry) -> Vec<[String; 8]> {
-    let Entry { contact, name, action, resource, why, fields, candidates } = entry;
+    let Entry { contact, name, action, resource, why, fields, candidates, agrees: _ } = entry;
     let row = |resource: &str, why: &str, field: &str, before: &[String], after: &[String]| {
         [contact, name, action.code(), resource, why, field, &before.join("\n"), &after.join("\n")].map(harmless)
     };
@@ -81,6 +81,7 @@ mod tests {
             why: "the CRM says something else".into(),
             fields: vec![field("phone", "514", &["+1514", "+1438"]), field("note", "=1+1", &["a\nb"])],
             candidates: Vec::new(),
+            agrees: None,
         }
     }
 

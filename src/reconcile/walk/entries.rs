@@ -21,9 +21,27 @@ impl Walk<'_> {
     pub(super) async fn keep_entries(&self, run: &Run, page: &mut Page) -> Result<(), StoreError> {
         let ids: Vec<String> = page.contacts.iter().map(|contact| contact.id.clone()).collect();
         let entries = self.previews().of::<Entry>(run.of.as_deref().unwrap_or_default(), &ids).await?;
-        let mut acted_on = entries.iter().map(|entry| entry.as_ref().is_some_and(Entry::is_acted_on));
-        page.contacts.retain(|_| acted_on.next().unwrap_or(false));
+        let is_marked = |entry: &Entry| entry.is_acted_on() && entry.action != Action::Remove;
+        let mut marked = entries.iter().map(|entry| entry.as_ref().is_some_and(is_marked));
+        page.contacts.retain(|_| marked.next().unwrap_or(false));
         Ok(())
+    }
+
+    /// Marks those that leave: some of them are on no page any more, and each is read by itself anyway. Answers how many.
+    pub(super) async fn mark_leaving(&self, run: &Run) -> Result<u64, StoreError> {
+        let (previews, preview) = (self.previews(), run.of.clone().unwrap_or_default());
+        let mut marked = 0;
+        loop {
+            let from = usize::try_from(marked).unwrap_or(usize::MAX);
+            let entries: Vec<Entry> = previews.entries(&preview, &[Action::Remove.code()], from, PAGE).await?;
+            if entries.is_empty() {
+                return Ok(marked);
+            }
+            marked += entries.len() as u64;
+            let contacts: Vec<_> = entries.into_iter().map(|entry| (entry.contact, None)).collect();
+            let marking = Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &contacts, run_body: None };
+            mark(&self.tools.pool, &self.keys, marking).await?;
+        }
     }
 
     fn previews(&self) -> Previews {
@@ -39,8 +57,7 @@ impl Walk<'_> {
     ) -> Result<(), Interrupted> {
         let previews = self.previews();
         let (preview, kinds) = (run.of.clone().unwrap_or_default(), Action::ACTED_ON.map(Action::code));
-        while !self.stop.is_cancelled() {
-            self.hold_back(run, lease).await?;
+        while self.hold_back(run, lease).await? {
             lease.ensure(self.tools.settings.tune.sweep).await?;
             let at = run.cursor.as_ref().and_then(serde_json::Value::as_u64).unwrap_or(0);
             let from = usize::try_from(at).unwrap_or(usize::MAX);
@@ -51,7 +68,7 @@ impl Walk<'_> {
             let more = marked.len() == PAGE;
             run.cursor = more.then(|| (at + PAGE as u64).into());
             if !more {
-                run.state = RunState::Writing;
+                run.enter(RunState::Writing, 0, self.tools.pool.clock.now());
             }
             let body = encode("a run", run)?;
             let marking = Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &marked, run_body: Some(&body) };
