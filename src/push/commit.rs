@@ -12,6 +12,7 @@ use crate::{
         StoreError,
         current::SyncSpec,
         encode,
+        keys::CrmKeys,
         ledger::{Ledger, Mark, Step},
     },
 };
@@ -22,6 +23,8 @@ use super::{Deed, Task};
 pub struct Context<'a> {
     /// The sync.
     pub sync: &'a SyncSpec,
+    /// Whose marks they are: the sync's own, or those of its undos.
+    pub lane: &'a str,
     /// Its ledger.
     pub ledger: &'a mut Ledger,
     /// Settings and clients.
@@ -29,9 +32,14 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Keys of its CRM account.
+    pub fn keys(&self) -> CrmKeys {
+        CrmKeys::new(&self.sync.account.key)
+    }
+
     /// Settles steps of this sync.
     pub async fn settle(&mut self, steps: &[Step]) -> Result<(), StoreError> {
-        self.ledger.settle(&self.sync.id, steps).await
+        self.ledger.settle(self.lane, steps).await
     }
 
     /// A task that Google did: what to write down. `after` is the person as Google answered; `None` for a trashed one.
@@ -152,7 +160,7 @@ pub fn update_time(person: &Person) -> Option<String> {
 
 impl Context<'_> {
     /// The journal's entry of a write: before and after are the masked fields only.
-    fn journal_entry(&self, task: &Task, after: Option<&Person>) -> Result<Vec<String>, StoreError> {
+    pub fn journal_entry(&self, task: &Task, after: Option<&Person>) -> Result<Vec<String>, StoreError> {
         let (mask, before): (Vec<Field>, Option<&Person>) = match &task.deed {
             Deed::Create { .. } => (Field::ALL.to_vec(), None),
             Deed::Update { change, before } => (change.mask.iter().copied().collect(), Some(before)),

@@ -81,7 +81,7 @@ pub async fn work_off(
         tools: &tools,
         sync,
         current,
-        context: Context { sync, ledger, tools: &tools },
+        context: Context { sync, lane: &sync.id, ledger, tools: &tools },
         label: None,
         more_labels: BTreeMap::new(),
     };
