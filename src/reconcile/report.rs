@@ -1,9 +1,12 @@
 //! A run in words.
 
-use crate::store::runs::{Run, RunState};
+use crate::store::runs::{Run, RunKind, RunState};
 
 /// What a run did, as a paragraph.
 pub fn report(run: &Run) -> String {
+    if run.kind == RunKind::Undo {
+        return undone(run);
+    }
     let count = |name: &str| run.counts.get(name).copied().unwrap_or(0);
     let took = run.finished.map_or_else(String::new, |end| {
         let seconds = end.duration_since(run.started).as_secs();
@@ -33,6 +36,32 @@ pub fn report(run: &Run) -> String {
         count("needs-you"),
         count("dead"),
         run.unreadable,
+        run.left(),
+    )
+}
+
+/// What an undo did.
+fn undone(run: &Run) -> String {
+    let count = |name: &str| run.counts.get(name).copied().unwrap_or(0);
+    let of =
+        run.of.as_ref().map_or_else(|| "The sync lets go of everything".to_owned(), |of| format!("Undo of run {of}"));
+    let state = match run.state {
+        RunState::Done => "is done",
+        RunState::Failed => "failed",
+        RunState::Cancelled => "was stopped",
+        RunState::Counting | RunState::Reading | RunState::Writing => "goes on",
+    };
+    let why = run.error.as_ref().map_or_else(String::new, |e| format!(" {e}."));
+    format!(
+        "{of}: run {} {state}. Of {} contacts, {} went to Google's trash, {} are back to what they were, of {} something stays, \
+         for {} there was nothing to do, {} dead letters; {} still to do.{why}",
+        run.id,
+        run.marked,
+        count("trashed"),
+        count("reverted"),
+        count("kept"),
+        count("nothing"),
+        count("dead"),
         run.left(),
     )
 }

@@ -144,6 +144,11 @@ pub struct Runs {
 
 const REPORTS_KEPT: isize = 200;
 
+/// Where the undos of a sync run: they have marks, runs and reports of their own, which no pause of the sync stops.
+pub fn undo_lane(sync: &str) -> String {
+    format!("{sync}~undo")
+}
+
 impl Runs {
     /// Of the sync with this id.
     pub fn new(pool: Pool, keys: CrmKeys, sync: &str) -> Self {
@@ -190,7 +195,7 @@ impl Runs {
 
     /// Counters of a run.
     pub async fn counts(&self, run: &str) -> Result<BTreeMap<String, i64>, StoreError> {
-        const NAMES: [&str; 11] = [
+        const NAMES: [&str; 15] = [
             "left",
             "created",
             "adopted",
@@ -202,6 +207,10 @@ impl Runs {
             "dead",
             "skipped",
             "again",
+            "trashed",
+            "reverted",
+            "kept",
+            "nothing",
         ];
         let fields: Vec<String> = NAMES.iter().map(|n| format!("{run}:{n}")).collect();
         let held: Vec<Option<i64>> = self.pool.get().await?.hmget(self.keys.run_counts(), &fields).await?;
@@ -247,6 +256,12 @@ impl Runs {
             let _: () = connection.hdel(self.keys.run_counts(), fields).await?;
         }
         Ok(run)
+    }
+
+    /// Reports of runs that ended, newest first.
+    pub async fn reports(&self) -> Result<Vec<Run>, StoreError> {
+        let held: Vec<String> = self.pool.get().await?.lrange(self.keys.reports(&self.sync), 0, -1).await?;
+        held.iter().map(|text| decode("a run", text)).collect()
     }
 
     /// When the last run ended (ms).

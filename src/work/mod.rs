@@ -17,6 +17,7 @@ mod settle;
 mod slice;
 mod twins;
 mod uncertain;
+mod undo;
 mod unlinked;
 
 pub use batch::{Decision, identifiers, wanted};
@@ -25,3 +26,4 @@ pub use matching::{Found, look_up};
 pub use scheduler::Workers;
 pub use settle::Need;
 pub use slice::{Slice, work};
+pub use undo::{Asked, How, Looked, look};

@@ -12,12 +12,12 @@ use crate::{
         StoreError,
         current::{GoogleAccount, SyncSpec},
         keys::{CrmKeys, GoogleKeys},
-        ledger::Ledger,
-        runs::{Lane, Runs},
+        ledger::{Ledger, Mark},
+        runs::{Lane, Runs, undo_lane},
     },
 };
 
-use super::{batch, orphans, twins};
+use super::{batch, orphans, twins, undo};
 
 /// How a slice ended.
 #[derive(Debug)]
@@ -65,16 +65,12 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
     let mut left = usize::try_from(tools.settings.tune.slice).unwrap_or(200).max(1);
     // Live contacts of every sync before the bulk of any; and no sync's bulk always first.
     let turn = usize::try_from(tools.pool.clock.now_ms() / 1000).unwrap_or(0) % syncs.len().max(1);
-    let rounds = [Lane::Live, Lane::Bulk].into_iter().flat_map(|lane| {
+    let rounds = [Round::Live, Round::Undo, Round::Bulk].into_iter().flat_map(|round| {
         let syncs = syncs.iter().cycle().skip(turn).take(syncs.len());
-        syncs.map(move |sync| (lane, sync.clone()))
+        syncs.map(move |sync| (round, sync.clone()))
     });
-    for (lane, sync) in rounds.collect::<Vec<_>>() {
-        let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-        if left == 0 || runs.paused().await?.is_some() {
-            continue;
-        }
-        let due = runs.due(lane, tools.pool.clock.now_ms(), left).await?;
+    for (round, sync) in rounds.collect::<Vec<_>>() {
+        let due = round.due(&tools, &sync, left).await?;
         if due.is_empty() {
             continue;
         }
@@ -88,10 +84,38 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
                 Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token, epoch).await?
             }
         };
-        Box::pin(batch::work_off(account, &sync, &mut ledger, &current, due)).await?;
+        match round {
+            Round::Undo => Box::pin(undo::work_off(account, &sync, &mut ledger, &current, due)).await?,
+            Round::Live | Round::Bulk => Box::pin(batch::work_off(account, &sync, &mut ledger, &current, due)).await?,
+        }
         ledgers.insert(key, ledger);
     }
     Ok(())
+}
+
+/// What is worked off in turn.
+#[derive(Clone, Copy)]
+enum Round {
+    Live,
+    Undo,
+    Bulk,
+}
+
+impl Round {
+    /// The sync's contacts that are due in this round. A pause stops everything but an undo, which is why it is paused.
+    async fn due(self, tools: &Tools, sync: &SyncSpec, most: usize) -> Result<Vec<(String, Mark)>, StoreError> {
+        let keys = CrmKeys::new(&sync.account.key);
+        let runs = Runs::new(tools.pool.clone(), keys.clone(), &sync.id);
+        let (lane, runs) = match self {
+            Self::Undo => (Lane::Bulk, Runs::new(tools.pool.clone(), keys, &undo_lane(&sync.id))),
+            Self::Live => (Lane::Live, runs),
+            Self::Bulk => (Lane::Bulk, runs),
+        };
+        if most == 0 || (!matches!(self, Self::Undo) && runs.paused().await?.is_some()) {
+            return Ok(Vec::new());
+        }
+        runs.due(lane, tools.pool.clock.now_ms(), most).await
+    }
 }
 
 /// A reconcile has asked for the listing: it is brought up to date, and twins are folded.
@@ -121,16 +145,18 @@ async fn anything_due(tools: &Tools, google: &GoogleAccount) -> Result<bool, Sto
     Ok(next_due(tools, google).await?.is_some_and(|due| due <= tools.pool.clock.now_ms()))
 }
 
-/// When the next contact of any sync that is not paused is due.
+/// When the next contact of any sync that is not paused is due, or of an undo.
 async fn next_due(tools: &Tools, google: &GoogleAccount) -> Result<Option<i64>, StoreError> {
     let mut next: Option<i64> = None;
     for sync in tools.now().syncs_of(&google.subject) {
-        let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-        if let Some(due) = runs.next_due().await?
-            && runs.paused().await?.is_none()
-        {
-            next = Some(next.map_or(due, |n| n.min(due)));
-        }
+        let keys = CrmKeys::new(&sync.account.key);
+        let runs = Runs::new(tools.pool.clone(), keys.clone(), &sync.id);
+        let undos = Runs::new(tools.pool.clone(), keys, &undo_lane(&sync.id));
+        let live = match runs.next_due().await? {
+            Some(due) if runs.paused().await?.is_none() => Some(due),
+            _ => None,
+        };
+        next = [next, live, undos.next_due().await?].into_iter().flatten().min();
     }
     Ok(next)
 }
