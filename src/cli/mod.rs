@@ -16,6 +16,7 @@ mod sign;
 mod sim;
 mod sync;
 mod tools;
+mod undo;
 
 use std::{path::PathBuf, process::ExitCode};
 

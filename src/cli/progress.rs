@@ -5,7 +5,7 @@ use std::{io::IsTerminal, time::Duration};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    store::runs::{Run, RunState, Runs},
+    store::runs::{Run, RunKind, RunState, Runs},
     telemetry,
 };
 
@@ -63,6 +63,7 @@ fn how_far(run: &Run) -> (&'static str, u64, u64) {
     let seen = || (run.seen, run.total.unwrap_or(run.seen));
     let ((done, all), phase) = match run.state {
         RunState::Counting => (seen(), "counting the CRM"),
+        RunState::Reading if run.kind == RunKind::Undo => (seen(), "reading the journal"),
         RunState::Reading => (seen(), "reading the CRM"),
         _ => {
             let left = u64::try_from(run.left()).unwrap_or(0);

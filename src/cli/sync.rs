@@ -1,4 +1,4 @@
-//! `carnet sync`: list, preview, run, pause, resume.
+//! `carnet sync`: list, preview, run, pause, resume; undo and leave have a file of their own.
 
 use std::sync::Arc;
 
@@ -18,7 +18,13 @@ use crate::{
     },
 };
 
-use super::{desk::opened, output, progress::follow, tools::tools};
+use super::{
+    desk::opened,
+    output,
+    progress::follow,
+    tools::tools,
+    undo::{Leave, Undo},
+};
 
 /// Look at syncs and run them.
 #[derive(Debug, Args)]
@@ -51,12 +57,16 @@ enum Command {
         /// The sync's name.
         name: String,
     },
+    Undo(Undo),
+    Leave(Leave),
 }
 
 impl Sync {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
         match self.command {
             Command::Run { name } => run(Foundation::open(&settings).await?, settings, &name, json).await,
+            Command::Undo(undo) => undo.run(settings, json).await,
+            Command::Leave(leave) => leave.run(settings, json).await,
             command => {
                 opened(&settings, async |foundation, current| command.run(foundation, current, &settings, json).await)
                     .await
@@ -82,7 +92,7 @@ impl Command {
             }
             Self::Pause { name } => pause(foundation, current, &name, Some("asked")).await,
             Self::Resume { name } => pause(foundation, current, &name, None).await,
-            Self::Run { .. } => Ok(()),
+            Self::Run { .. } | Self::Undo(_) | Self::Leave(_) => Ok(()),
         }
     }
 }

@@ -28,4 +28,5 @@ mod signature_axes;
 mod signatures;
 mod stopped_worker;
 mod trash;
+mod undo;
 mod world;

@@ -40,6 +40,22 @@ impl ApiFailure {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", sentence)
     }
 
+    pub fn no_such_sync(name: &str) -> Self {
+        Self::not_there("no_such_sync", format!("there is no sync named \"{name}\"; `carnet sync list` names them"))
+    }
+
+    pub fn not_there(code: &'static str, sentence: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, sentence)
+    }
+
+    pub fn conflict(code: &'static str, sentence: String) -> Self {
+        Self::new(StatusCode::CONFLICT, code, sentence)
+    }
+
+    pub fn unavailable(code: &'static str, sentence: String) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, sentence)
+    }
+
     pub fn bad_body(sentence: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_body", sentence)
     }

@@ -4,6 +4,7 @@
 mod contacts;
 mod failure;
 mod needs;
+mod undo;
 
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ impl Api {
 }
 
 /// Every endpoint, as the document names it.
-fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 7] {
+fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 8] {
     [
         (Method::GET, "/needs", get(needs::list)),
         (Method::POST, "/needs/{sync}/{contact}/link", post(needs::link)),
@@ -51,6 +52,7 @@ fn endpoints() -> [(Method, &'static str, MethodRouter<Arc<Api>>); 7] {
         (Method::GET, "/refused", get(contacts::refused)),
         (Method::GET, "/contacts/{crm}/{account}/{contact}", get(contacts::show)),
         (Method::POST, "/contacts/{crm}/{account}/{contact}/restore", post(contacts::restore)),
+        (Method::POST, "/syncs/{sync}/runs/{run}/undo", post(undo::undo)),
     ]
 }
 
