@@ -87,10 +87,11 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         stopped = pause_of(pool, google).await?.map(|pause| pause.sentence);
     }
     let letters = dead::list(pool, &keys).await?;
+    let paused = runs.paused().await?;
     let signs = Signs {
         connected: sync.google.is_some(),
         stopped,
-        paused: runs.paused().await?.is_some(),
+        paused: paused.is_some(),
         wanted: runs.wanted().await?.is_some(),
         run: runs.current().await?,
         needs_you,
@@ -99,6 +100,8 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         one_time: !sync.spec.live && sync.spec.every == Every::Off,
     };
     let (state, why) = signs.read();
+    // Who paused it by hand knows why.
+    let why = why.or_else(|| paused.filter(|why| state == "paused" && why != "asked"));
     Ok(SyncOverview {
         name: sync.spec.name.clone(),
         state,

@@ -14,7 +14,7 @@ use crate::{
         door::Door,
         retention::{backlog, trim},
     },
-    store::{StoreError, current::Current, keys::CrmKeys, pool::Pool},
+    store::{StoreError, current::Current, journal, keys::CrmKeys, pool::Pool},
     work::Bell,
 };
 
@@ -72,6 +72,15 @@ impl Dispatcher {
     }
 
     async fn trim(&self) {
+        let current = self.current.borrow().clone();
+        for sync in &current.syncs {
+            let Some(google) = &sync.google else { continue };
+            let keys = CrmKeys::new(&sync.account.key);
+            if let Err(error) = journal::trim(&self.pool, &keys, &google.subject).await {
+                tracing::warn!(%error, "a journal could not be trimmed");
+                return;
+            }
+        }
         let accounts: Vec<AccountKey> = self.current.borrow().accounts.keys().cloned().collect();
         for account in accounts {
             let keys = CrmKeys::new(&account);

@@ -126,6 +126,22 @@ impl Account {
         }))
     }
 
+    /// Claims the account for somebody who only looks: waits as long as this, because a worker lets go after each slice.
+    pub async fn claim_within(
+        tools: &Arc<Tools>,
+        google: &Arc<GoogleAccount>,
+        patience: Duration,
+    ) -> Result<Option<Self>, StoreError> {
+        let asked = Instant::now();
+        while asked.elapsed() < patience {
+            if let Some(account) = Self::claim(tools, google).await? {
+                return Ok(Some(account));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(None)
+    }
+
     /// Gives the account back, with its budget for the next worker.
     pub async fn release(self) -> Result<(), StoreError> {
         let budget = encode("a budget", &self.budget)?;

@@ -19,6 +19,7 @@ mod sign;
 mod sim;
 mod sync;
 mod tools;
+mod undo;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -95,7 +95,7 @@ async fn wish_its_end(foundation: &Foundation, name: &str) -> anyhow::Result<(Ru
 }
 
 /// Waits for what others work at; if nobody does, or no longer, this process works meanwhile.
-async fn worked_at<T>(
+pub async fn worked_at<T>(
     foundation: Foundation,
     settings: Settings,
     waiting: impl Future<Output = anyhow::Result<T>>,

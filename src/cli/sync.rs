@@ -1,4 +1,4 @@
-//! `carnet sync`: list, preview, apply, run, pause, resume, cancel, and what the runs came to.
+//! `carnet sync`: list, preview, apply, run, pause, resume, cancel, what the runs came to, undo and leave.
 
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ use super::{
     output,
     preview::{Apply, Show},
     run,
+    undo::{Leave, Undo},
 };
 
 /// Look at syncs and run them.
@@ -75,6 +76,8 @@ enum Command {
         /// The run's id.
         run: Option<String>,
     },
+    Undo(Undo),
+    Leave(Leave),
 }
 
 impl Sync {
@@ -83,6 +86,8 @@ impl Sync {
             Command::Run { name } => run::run(Foundation::open(&settings).await?, settings, &name, json).await,
             Command::Apply(apply) => apply.run(Foundation::open(&settings).await?, settings, json).await,
             Command::Cancel { name } => run::cancel(Foundation::open(&settings).await?, settings, &name, json).await,
+            Command::Undo(undo) => undo.run(settings, json).await,
+            Command::Leave(leave) => leave.run(settings, json).await,
             command => {
                 opened(&settings, async |foundation, current| command.run(foundation, current, &settings, json).await)
                     .await
@@ -112,7 +117,7 @@ impl Command {
                 let run = desk(foundation, current).run(&name, run.as_deref()).await?;
                 output::print(json, &Report::of(&run), |report| report.sentence.clone())
             }
-            Self::Run { .. } | Self::Apply(_) | Self::Cancel { .. } => Ok(()),
+            Self::Run { .. } | Self::Apply(_) | Self::Cancel { .. } | Self::Undo(_) | Self::Leave(_) => Ok(()),
         }
     }
 }

@@ -23,3 +23,4 @@ pub mod stamp;
 pub mod trash;
 pub mod triage;
 pub mod twin;
+pub mod undo;

@@ -11,13 +11,13 @@ use super::{
 use crate::{
     config::mapping::Mapping,
     contact::AccountKey,
-    google::person::{Item, MY_CONTACTS, Person},
+    google::person::{Field, Item, MY_CONTACTS, Person},
 };
 
 /// What Google adds to an entry by itself, so that it says nothing about the user.
-const ADDED_BY_GOOGLE: [&str; 4] = ["formattedType", "canonicalForm", "formattedValue", "country"];
+pub(super) const ADDED_BY_GOOGLE: [&str; 4] = ["formattedType", "canonicalForm", "formattedValue", "country"];
 /// What Google adds to a name.
-const ADDED_TO_NAMES: [&str; 3] = ["displayName", "displayNameLastFirst", "unstructuredName"];
+pub(super) const ADDED_TO_NAMES: [&str; 3] = ["displayName", "displayNameLastFirst", "unstructuredName"];
 /// What we wrote is E.164 or no valid number anywhere, so it reads the same in every region.
 const NO_REGION: &str = "";
 
@@ -27,15 +27,31 @@ const NO_REGION: &str = "";
 /// A field that we do not read (a photo) is not seen here.
 pub fn is_surplus_twin(person: &Person, account: &AccountKey, contact: &str, label: &str, map: &Mapping) -> bool {
     let Some(stamp) = stamp_for(person, account, contact) else { return false };
-    let is_given = |l: &str| stamp.base.has(Part::Label, l);
-    let labels = person.labels().filter(|l| is_given(l)).map(|l| (Part::Label, l.to_owned()));
     stamp.origin == Origin::Created
         && !stamp.released
-        && keys_of(person, NO_REGION).into_iter().chain(labels).collect::<Base>() == stamp.base
-        && has_nothing_added(person, &map.types())
-        && person.memberships.iter().all(|m| m.value.contact_group_membership.is_some())
-        && person.labels().all(|l| l == label || l == MY_CONTACTS || is_given(l))
+        && changed_fields(person, &stamp, label, map).is_empty()
         && has_no_other_mark(person, &stamp)
+}
+
+/// The fields in which a person that we made holds more, less or something else than its stamp says that we wrote.
+pub fn changed_fields(person: &Person, stamp: &Stamp, label: &str, map: &Mapping) -> BTreeSet<Field> {
+    let types = map.types();
+    let values = Field::ALL.into_iter().filter(|field| *field != Field::ClientData);
+    values.filter(|field| !is_as_written(person, stamp, label, &types, *field)).collect()
+}
+
+fn is_as_written(person: &Person, stamp: &Stamp, label: &str, types: &BTreeSet<&str>, field: Field) -> bool {
+    let mut only = Person::default();
+    only.take(field, person);
+    let is_given = |l: &str| stamp.base.has(Part::Label, l);
+    let labels = only.labels().filter(|l| is_given(l)).map(|l| (Part::Label, l.to_owned()));
+    let there: Base = keys_of(&only, NO_REGION).into_iter().chain(labels).collect();
+    let mut written = stamp.base.clone();
+    written.retain(|hash| Part::BY_IMPORTANCE.iter().any(|part| part.field() == field && hash.is_of(*part)));
+    there == written
+        && has_nothing_added(&only, types)
+        && only.memberships.iter().all(|m| m.value.contact_group_membership.is_some())
+        && only.labels().all(|l| l == label || l == MY_CONTACTS || is_given(l))
 }
 
 fn has_no_other_mark(person: &Person, stamp: &Stamp) -> bool {

@@ -12,6 +12,7 @@ use crate::{
         StoreError,
         current::SyncSpec,
         encode,
+        keys::CrmKeys,
         ledger::{Mark, Step},
     },
 };
@@ -22,6 +23,8 @@ use super::{Deed, Pen, Task};
 pub struct Context<'a> {
     /// The sync.
     pub sync: &'a SyncSpec,
+    /// Whose marks they are: the sync's own, or those of its undos.
+    pub lane: &'a str,
     /// With what it is written down.
     pub pen: Pen<'a>,
     /// Settings and clients.
@@ -29,6 +32,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Keys of its CRM account.
+    pub fn keys(&self) -> CrmKeys {
+        CrmKeys::new(&self.sync.account.key)
+    }
+
     /// A task that Google did: what to write down. `after` is the person as Google answered; `None` for a trashed one.
     pub fn done(&self, task: &Task, after: Option<&Person>) -> Result<Step, StoreError> {
         let mut step = Step::of(&task.contact);
@@ -145,7 +153,7 @@ fn answer(failure: &Failure) -> String {
 
 impl Context<'_> {
     /// The journal's entry of a write: before and after are the masked fields only.
-    fn journal_entry(&self, task: &Task, after: Option<&Person>) -> Result<Vec<String>, StoreError> {
+    pub fn journal_entry(&self, task: &Task, after: Option<&Person>) -> Result<Vec<String>, StoreError> {
         let (mask, before): (Vec<Field>, Option<&Person>) = match &task.deed {
             Deed::Create { .. } => (Field::ALL.to_vec(), None),
             Deed::Update { change, before } => (change.mask.iter().copied().collect(), Some(before)),

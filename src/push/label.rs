@@ -58,6 +58,19 @@ async fn remember(account: &Account, key: &str, fields: &[(String, &String)]) ->
     Ok(())
 }
 
+/// The resource name of a label as we last knew it; Google is not asked.
+pub async fn known(account: &Account, name: &str) -> Result<Option<String>, StoreError> {
+    let key = GoogleKeys::new(account.subject()).state();
+    let (sure, once) = (format!("label:{}", folded(name)), format!("was-label:{}", folded(name)));
+    let (known, earlier) = remembered(account, &key, &sure, &once).await?;
+    Ok(known.or(earlier))
+}
+
+/// The resource names of all labels that there are.
+pub async fn existing(account: &mut Account) -> Result<BTreeSet<String>, Halt> {
+    Ok(groups(account).await?.into_iter().map(|group| group.resource_name).collect())
+}
+
 /// Forgets which labels there are: they are looked for before the next write.
 pub async fn forget(account: &Account) -> Result<(), StoreError> {
     let key = GoogleKeys::new(account.subject()).state();

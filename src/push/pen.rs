@@ -81,10 +81,10 @@ impl Context<'_> {
         matches!(self.pen, Pen::Pencil(_))
     }
 
-    /// Settles steps of this sync.
+    /// Settles steps of this sync, or of its undos.
     pub async fn settle(&mut self, steps: &[Step]) -> Result<(), StoreError> {
         match &mut self.pen {
-            Pen::Ink(ledger) => ledger.settle(&self.sync.id, steps).await,
+            Pen::Ink(ledger) => ledger.settle(self.lane, steps).await,
             Pen::Pencil(pencil) => {
                 pencil.steps.extend_from_slice(steps);
                 Ok(())

@@ -30,6 +30,8 @@ pub enum Deed {
         before: Box<Person>,
         /// Its link until then.
         held: Box<Link>,
+        /// Only as it was read: whoever has changed it in between is asked anew.
+        exact: bool,
     },
 }
 

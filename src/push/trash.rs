@@ -102,9 +102,7 @@ async fn read_again(account: &mut Account, context: &mut Context<'_>, tasks: Vec
         for task in chunk {
             let found = read.iter().find(|r| r.requested == task.resource()).map(|r| &r.outcome);
             match found {
-                Some(Ok(person)) if is_ours_alone(person, &context.sync.account.key, &task.contact) => {
-                    left.push(task.of(person));
-                }
+                Some(Ok(person)) if may_go(person, &task, context) => left.push(task.of(person)),
                 Some(Ok(_)) => steps.push(context.again(&task.contact, &task.mark, "changed_meanwhile")),
                 Some(Err(Failure::NotFound)) => gone.push(task),
                 Some(Err(_)) | None => steps.push(context.again(&task.contact, &task.mark, "google_unavailable")),
@@ -116,11 +114,20 @@ async fn read_again(account: &mut Account, context: &mut Context<'_>, tasks: Vec
     Ok(left)
 }
 
+/// Still ours alone and, if that was asked for, as it was when that was decided.
+fn may_go(person: &Person, task: &Task, context: &Context<'_>) -> bool {
+    let is_same = match &task.deed {
+        Deed::Trash { before, exact: true, .. } => person.source_etag() == before.source_etag(),
+        _ => true,
+    };
+    is_same && is_ours_alone(person, &context.sync.account.key, &task.contact)
+}
+
 impl Task {
     /// The same, with the person as it was just read.
     fn of(self, person: &Person) -> Self {
         let deed = match self.deed {
-            Deed::Trash { held, .. } => Deed::Trash { before: Box::new(person.clone()), held },
+            Deed::Trash { held, exact, .. } => Deed::Trash { before: Box::new(person.clone()), held, exact },
             deed => deed,
         };
         Self { deed, ..self }

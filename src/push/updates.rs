@@ -14,7 +14,10 @@ use crate::{
         change::by_mask,
         stamp::{stamp_for, stamp_mark},
     },
-    store::listing::Listing,
+    store::{
+        begun::{self, Begun},
+        listing::Listing,
+    },
 };
 
 use super::{Context, Deed, Task, label, task::LABEL_LOOKED_FOR};
@@ -66,6 +69,7 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
     let Deed::Update { change, .. } = &task.deed else { return Ok(()) };
     let mask: Vec<Field> = change.mask.iter().copied().collect();
     let token = account.pay(Call::Update).await?;
+    begin(account, context, std::slice::from_ref(task)).await?;
     let result = account.tools.people.update(&token, &change.person, &mask).await;
     match account.heard(Call::Update, &token, result).await {
         Ok(after) => finished(account, context, &[(task, after)]).await,
@@ -76,6 +80,7 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
 async fn batch(account: &mut Account, context: &mut Context<'_>, mask: &[Field], tasks: &[Task]) -> Result<(), Halt> {
     let people: Vec<Person> = tasks.iter().filter_map(body).collect();
     let token = account.pay(Call::BatchUpdate).await?;
+    begin(account, context, tasks).await?;
     let result = account.tools.people.batch_update(&token, &people, mask).await;
     let results = match account.heard(Call::BatchUpdate, &token, result).await {
         Ok(results) => results,
@@ -131,8 +136,23 @@ async fn batch_failed(context: &mut Context<'_>, tasks: &[Task], failure: Failur
 async fn finished(account: &Account, context: &mut Context<'_>, done: &[(&Task, Person)]) -> Result<(), Halt> {
     let steps = done.iter().map(|(task, after)| context.done(task, Some(after))).collect::<Result<Vec<_>, _>>()?;
     context.settle(&steps).await?;
+    let contacts: Vec<&str> = done.iter().map(|(task, _)| task.contact.as_str()).collect();
+    begun::forget(&account.tools.pool, &context.keys(), account.subject(), &contacts).await?;
     let persons: Vec<_> = done.iter().map(|(_, after)| (after.resource_name.clone(), Some(after))).collect();
     Ok(note(account, &persons).await?)
+}
+
+/// What they overwrite is remembered before they leave: else it would be lost with an answer that is never heard.
+async fn begin(account: &Account, context: &Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
+    let mut begun = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let Deed::Update { change, before } = &task.deed else { continue };
+        let (after, key) = (change.applied_to(before), &context.sync.account.key);
+        let Some(stamp) = stamp_for(&after, key, &task.contact) else { continue };
+        let entry = context.journal_entry(task, Some(&after))?;
+        begun.push((task.contact.as_str(), Begun { op: stamp.op, entry }));
+    }
+    Ok(begun::note(&account.tools.pool, &context.keys(), account.subject(), &begun).await?)
 }
 
 /// A failure of a single call: the contact's own, or one that stops the slice.

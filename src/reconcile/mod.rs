@@ -11,6 +11,7 @@ mod preview;
 mod progress;
 mod proof;
 mod report;
+pub mod undo;
 mod walk;
 mod wishes;
 
@@ -31,7 +32,7 @@ use crate::{
         current::SyncSpec,
         journal,
         keys::CrmKeys,
-        runs::{Run, RunState, Runs},
+        runs::{Run, RunState, Runs, undo_lane},
         seal::random_text,
     },
     work::Bell,
@@ -77,6 +78,13 @@ impl Reconciler {
                 }
                 runs.spawn(self.clone().look(sync, stop.clone()));
             }
+            for sync in self.tools.now().syncs.clone() {
+                // Beside a reconcile, which may last: what its sync wrote before may be taken back.
+                let lane = undo_lane(&sync.id);
+                if !self.is_resting(&lane) && lock(&self.busy).insert(lane) {
+                    runs.spawn(self.clone().look_at_undo(sync, stop.clone()));
+                }
+            }
         }
         runs.close();
         runs.wait().await;
@@ -88,15 +96,33 @@ impl Reconciler {
             lock(&self.busy).remove(&sync.id);
             return;
         }
-        if let Err(error) = self.advance(&sync, &stop).await {
-            let tries = lock(&self.resting).get(&sync.id).map_or(0, |(_, tries)| tries + 1);
+        let ended = self.advance(&sync, &stop).await;
+        self.rest(&sync, &sync.id, ended.err());
+    }
+
+    async fn look_at_undo(self, sync: Arc<SyncSpec>, stop: CancellationToken) {
+        let ended = self.advance_undo(&sync, &stop).await;
+        self.rest(&sync, &undo_lane(&sync.id), ended.err().map(Interrupted::Store));
+    }
+
+    /// After trouble, a lane is left alone for a while.
+    fn rest(&self, sync: &SyncSpec, lane: &str, trouble: Option<Interrupted>) {
+        if let Some(error) = trouble {
+            let tries = lock(&self.resting).get(lane).map_or(0, |(_, tries)| tries + 1);
             let wait = backoff(&self.tools.settings.tune, tries);
             tracing::warn!(sync = %sync.spec.name, reason = %error, "the reconcile rests");
-            lock(&self.resting).insert(sync.id.clone(), (Instant::now() + wait, tries));
+            lock(&self.resting).insert(lane.to_owned(), (Instant::now() + wait, tries));
         } else {
-            lock(&self.resting).remove(&sync.id);
+            lock(&self.resting).remove(lane);
         }
-        lock(&self.busy).remove(&sync.id);
+        lock(&self.busy).remove(lane);
+    }
+
+    /// Takes up the undo in progress, if there is one.
+    pub async fn advance_undo(&self, sync: &Arc<SyncSpec>, stop: &CancellationToken) -> Result<(), StoreError> {
+        let Some(google) = &sync.google else { return Ok(()) };
+        let ring = || self.bell.ring(&google.subject, Instant::now());
+        undo::advance(&self.tools, sync, stop, &ring).await
     }
 
     fn is_resting(&self, sync: &str) -> bool {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::store::runs::{Run, RunState};
+use crate::store::runs::{Run, RunKind, RunState};
 
 /// How far a run is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,6 +39,7 @@ fn phase(run: &Run) -> (&'static str, u64, u64) {
     let read = (run.seen, run.total.unwrap_or(0).max(run.seen));
     let (phase, (done, total)) = match run.state {
         RunState::Counting => ("counting the CRM", read),
+        RunState::Reading if run.kind == RunKind::Undo => ("reading the journal", read),
         RunState::Reading => ("reading the CRM", read),
         RunState::Writing => {
             let left = u64::try_from(run.left()).unwrap_or(0);

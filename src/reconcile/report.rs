@@ -122,6 +122,9 @@ fn count(run: &Run, name: &str) -> u64 {
 
 /// What a run did, as a paragraph.
 pub fn report(run: &Run) -> String {
+    if run.kind == RunKind::Undo {
+        return undone(run);
+    }
     let count = |name: &str| count(run, name);
     let took = run.finished.map_or_else(String::new, |end| {
         let seconds = end.duration_since(run.started).as_secs();
@@ -217,6 +220,32 @@ fn listed(parts: &[(u64, &str)]) -> String {
 
 fn why(code: &str) -> String {
     Outside::of_code(code).map_or_else(|| code.to_owned(), |why| why.to_string())
+}
+
+/// What an undo did.
+fn undone(run: &Run) -> String {
+    let count = |name: &str| count(run, name);
+    let of =
+        run.of.as_ref().map_or_else(|| "The sync lets go of everything".to_owned(), |of| format!("Undo of run {of}"));
+    let state = match run.state {
+        RunState::Done => "is done",
+        RunState::Failed => "failed",
+        RunState::Cancelled => "was stopped",
+        RunState::Counting | RunState::Reading | RunState::Writing => "goes on",
+    };
+    let why = run.error.as_ref().map_or_else(String::new, |e| format!(" {e}."));
+    format!(
+        "{of}: run {} {state}. Of {} contacts, {} went to Google's trash, {} are back to what they were, of {} something stays, \
+         for {} there was nothing to do, {} dead letters; {} still to do.{why}",
+        run.id,
+        run.marked,
+        count("trashed"),
+        count("reverted"),
+        count("kept"),
+        count("nothing"),
+        count("dead"),
+        run.left(),
+    )
 }
 
 #[cfg(test)]

@@ -7,6 +7,10 @@ use serde::Serialize;
 
 use super::{StoreError, keys::CrmKeys, pool::Pool};
 
+mod writes;
+
+pub use writes::{Span, Write, by_ids, is_whole, scan};
+
 /// One entry, without the values that it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
@@ -75,6 +79,15 @@ pub async fn note(
     let limit = redis::streams::StreamMaxlen::Approx(super::ledger::JOURNAL_LENGTH);
     let _: String = pool.get().await?.xadd_maxlen(keys.journal(subject), limit, "*", &fields).await?;
     Ok(())
+}
+
+/// Drops what is older than 90 days.
+pub async fn trim(pool: &Pool, keys: &CrmKeys, subject: &str) -> Result<u64, StoreError> {
+    const KEPT_MS: i64 = 90 * 24 * 3_600_000;
+    let oldest = pool.clock.now_ms().saturating_sub(KEPT_MS).max(0);
+    let mut command = redis::cmd("XTRIM");
+    command.arg(keys.journal(subject)).arg("MINID").arg("~").arg(oldest);
+    Ok(command.query_async(&mut pool.get().await?).await?)
 }
 
 fn read(get: impl Fn(&str) -> String) -> Entry {

@@ -159,6 +159,10 @@ impl CrmKeys {
     pub fn decisions(&self, subject: &str) -> String {
         self.key(&format!("decisions:{subject}"))
     }
+    /// Hash: contact → the update that was begun last, until its end is written down.
+    pub fn begun(&self, subject: &str) -> String {
+        self.key(&format!("begun:{subject}"))
+    }
     /// Stream: every write with before, after and reason.
     pub fn journal(&self, subject: &str) -> String {
         self.key(&format!("journal:{subject}"))

@@ -16,7 +16,8 @@ use super::{
     seal::random_text,
 };
 
-pub(super) const JOURNAL_LENGTH: usize = 100_000;
+/// Entries that a journal holds at the most; by age it is trimmed by [`super::journal::trim`].
+pub(super) const JOURNAL_LENGTH: usize = 1_000_000;
 const DEAD_LENGTH: u64 = 100_000;
 /// Links read in one step of a scan.
 const SCANNED: usize = 500;

@@ -1,5 +1,6 @@
 //! What Carnet keeps in Redis, and how: one file a subject. Every step that must be atomic is one script in one slot.
 
+pub mod begun;
 pub mod brake;
 pub mod census;
 pub mod clock;

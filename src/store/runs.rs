@@ -221,6 +221,11 @@ const BATCH: usize = 200;
 /// The longest that contacts of a run wait for their batch to fill (ms); the CRM may stand still.
 const BATCH_FILLS_MS: i64 = 5_000;
 
+/// Where the undos of a sync run: they have marks, runs and reports of their own, which no pause of the sync stops.
+pub fn undo_lane(sync: &str) -> String {
+    format!("{sync}~undo")
+}
+
 impl Runs {
     /// Of the sync with this id.
     pub fn new(pool: Pool, keys: CrmKeys, sync: &str) -> Self {
@@ -267,7 +272,7 @@ impl Runs {
 
     /// Counters of a run.
     pub async fn counts(&self, run: &str) -> Result<BTreeMap<String, i64>, StoreError> {
-        const NAMES: [&str; 23] = [
+        const NAMES: [&str; 27] = [
             "left",
             "created",
             "adopted",
@@ -291,6 +296,10 @@ impl Runs {
             "units-read",
             "units-write",
             "calls",
+            "trashed",
+            "reverted",
+            "kept",
+            "nothing",
         ];
         let fields: Vec<String> = NAMES.iter().map(|n| format!("{run}:{n}")).collect();
         let held: Vec<Option<i64>> = self.pool.get().await?.hmget(self.keys.run_counts(), &fields).await?;

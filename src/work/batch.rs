@@ -107,7 +107,7 @@ pub(super) struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub fn new(tools: &'a Tools, sync: &'a SyncSpec, current: &'a Current, pen: Pen<'a>) -> Self {
-        let context = Context { sync, pen, tools };
+        let context = Context { sync, lane: &sync.id, pen, tools };
         Self { tools, sync, current, context, label: None, more_labels: BTreeMap::new() }
     }
 

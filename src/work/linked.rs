@@ -14,10 +14,10 @@ use crate::{
         heir::inherited,
         link::{Link, LinkState},
         merge::{self, Kept, Merge, is_overwrite, kept_in_words, merge},
-        stamp::Origin,
+        stamp::{Origin, stamp_for},
     },
     push::{Deed, Task},
-    store::{StoreError, encode, listing::Listing},
+    store::{StoreError, begun, encode, ledger::Step, listing::Listing},
 };
 
 use super::{
@@ -137,6 +137,7 @@ impl Work<'_> {
         origin: Origin,
         by: By,
     ) -> Result<Option<Task>, Halt> {
+        self.hear_late(account, &item.contact, person).await?;
         let label = self.label(account).await?;
         let wanted = wanted(self.sync, contact);
         let (op, more_labels) = (new_op()?, self.labels_of(&wanted));
@@ -190,6 +191,22 @@ impl Work<'_> {
         let task = self.task(item, contact, deed, link, disown, by.action())?;
         let reason = by.reason().unwrap_or_else(|| task.reason.clone());
         Ok(Some(Task { kept: merged.kept, brake, reason, also: by.counter(), ..task }))
+    }
+
+    /// Google shows the stamp of an update whose answer was never heard: it was done, and the journal says so.
+    async fn hear_late(&mut self, account: &Account, contact: &str, person: &Person) -> Result<(), Halt> {
+        // Whoever only looks must not use up what is yet to be written down.
+        if self.context.is_preview() {
+            return Ok(());
+        }
+        let (pool, keys) = (&self.tools.pool, self.context.keys());
+        let Some(stamp) = stamp_for(person, &self.sync.account.key, contact) else { return Ok(()) };
+        let begun = begun::of(pool, &keys, account.subject(), contact).await?;
+        let Some(begun) = begun.filter(|begun| begun.op == stamp.op) else { return Ok(()) };
+        let mut step = Step::of(contact);
+        step.journal = Some(begun.entry);
+        self.context.settle(&[step]).await?;
+        Ok(begun::forget(pool, &keys, account.subject(), &[contact]).await?)
     }
 
     /// The label is not on the person any more. If it still exists the user took it off, and that is respected; if it is gone
@@ -264,7 +281,7 @@ impl Work<'_> {
 }
 
 /// Whether Google answered with an older version than the one that we wrote last, be it by another name.
-fn is_behind(person: &Person, link: &Link) -> bool {
+pub(super) fn is_behind(person: &Person, link: &Link) -> bool {
     let time = |text: Option<&str>| text.and_then(|text| text.parse::<Timestamp>().ok());
     let (read, written) = (update_time(person), &link.update_time);
     time(read.as_deref()).zip(time(written.as_deref())).is_some_and(|(read, written)| read < written)

@@ -20,6 +20,7 @@ mod settle;
 mod slice;
 mod twins;
 mod uncertain;
+mod undo;
 mod unlinked;
 
 pub use crate::push::Pencil;
@@ -30,3 +31,4 @@ pub use draft::{Decided, draft};
 pub use scheduler::Workers;
 pub use settle::Need;
 pub use slice::{Slice, work};
+pub use undo::{Asked, How, Looked, look};

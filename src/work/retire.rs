@@ -96,7 +96,7 @@ pub(super) fn retire(
     let labelled = label.as_ref().is_some_and(|label| person.labels().any(|l| l == label));
     let may_go = !held_by_others && labelled && is_ours_alone(person, &sync.account.key, contact);
     if sync.spec.removal == Removal::Trash && may_go {
-        let deed = Deed::Trash { before: Box::new(person.clone()), held: Box::new(link.clone()) };
+        let deed = Deed::Trash { before: Box::new(person.clone()), held: Box::new(link.clone()), exact: false };
         return task(deed, after, "trashed");
     }
     let stays = sync.spec.removal == Removal::Keep || is_labelled_for_another(person, current, sync, contact);
@@ -154,7 +154,7 @@ pub(super) fn tombstone(item: &Item) -> Link {
 }
 
 /// Whether the label is also there for another contact, whose person was merged with this one's.
-fn is_labelled_for_another(person: &Person, current: &Current, sync: &SyncSpec, contact: &str) -> bool {
+pub(super) fn is_labelled_for_another(person: &Person, current: &Current, sync: &SyncSpec, contact: &str) -> bool {
     let same_label = |other: &SyncSpec| other.spec.label.trim().to_lowercase() == sync.spec.label.trim().to_lowercase();
     let same_google = |other: &SyncSpec| other.spec.google == sync.spec.google;
     let others = stamps_of(person).into_iter().filter(|s| !s.released);

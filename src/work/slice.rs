@@ -12,12 +12,12 @@ use crate::{
         StoreError,
         current::{GoogleAccount, SyncSpec},
         keys::{CrmKeys, GoogleKeys},
-        ledger::Ledger,
-        runs::{Lane, Runs},
+        ledger::{Ledger, Mark},
+        runs::{Lane, Runs, undo_lane},
     },
 };
 
-use super::{batch, orphans, twins};
+use super::{batch, orphans, twins, undo};
 
 /// How a slice ended.
 #[derive(Debug)]
@@ -66,16 +66,12 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
     let mut left = usize::try_from(tools.settings.tune.slice).unwrap_or(200).max(1);
     // Live contacts of every sync before the bulk of any; and no sync's bulk always first.
     let turn = usize::try_from(tools.pool.clock.now_ms() / 1000).unwrap_or(0) % syncs.len().max(1);
-    let rounds = [Lane::Live, Lane::Bulk].into_iter().flat_map(|lane| {
+    let rounds = [Round::Live, Round::Undo, Round::Bulk].into_iter().flat_map(|round| {
         let syncs = syncs.iter().cycle().skip(turn).take(syncs.len());
-        syncs.map(move |sync| (lane, sync.clone()))
+        syncs.map(move |sync| (round, sync.clone()))
     });
-    for (lane, sync) in rounds.collect::<Vec<_>>() {
-        let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-        if left == 0 || runs.held_up().await?.concerns(lane) {
-            continue;
-        }
-        let due = runs.due(lane, tools.pool.clock.now_ms(), left).await?;
+    for (round, sync) in rounds.collect::<Vec<_>>() {
+        let due = round.due(&tools, &sync, left).await?;
         if due.is_empty() {
             continue;
         }
@@ -89,15 +85,48 @@ async fn helping(account: &mut Account) -> Result<(), Halt> {
                 Ledger::open(pool, highwater, &key, account.subject(), &account.lease.token, epoch).await?
             }
         };
+        let (runs, lane) = round.of(&tools, &sync);
         let run = due.iter().find_map(|(_, mark)| mark.run.clone()).filter(|_| lane == Lane::Bulk);
         account.busy_with = Some((runs.clone(), lane));
-        let worked = Box::pin(batch::work_off(account, &sync, &mut ledger, &current, due)).await;
+        let worked = match round {
+            Round::Undo => Box::pin(undo::work_off(account, &sync, &mut ledger, &current, due)).await,
+            Round::Live | Round::Bulk => Box::pin(batch::work_off(account, &sync, &mut ledger, &current, due)).await,
+        };
         account.busy_with = None;
         account.take_down(run.as_deref().map(|run| (&runs, run))).await?;
         worked?;
         ledgers.insert(key, ledger);
     }
     Ok(())
+}
+
+/// What is worked off in turn.
+#[derive(Clone, Copy)]
+enum Round {
+    Live,
+    Undo,
+    Bulk,
+}
+
+impl Round {
+    /// Whose marks these are, and in which lane.
+    fn of(self, tools: &Tools, sync: &SyncSpec) -> (Runs, Lane) {
+        let runs = |id: &str| Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), id);
+        match self {
+            Self::Live => (runs(&sync.id), Lane::Live),
+            Self::Undo => (runs(&undo_lane(&sync.id)), Lane::Bulk),
+            Self::Bulk => (runs(&sync.id), Lane::Bulk),
+        }
+    }
+
+    /// The sync's contacts that are due in this round. A pause stops everything but an undo, which is why it is paused.
+    async fn due(self, tools: &Tools, sync: &SyncSpec, most: usize) -> Result<Vec<(String, Mark)>, StoreError> {
+        let (runs, lane) = self.of(tools, sync);
+        if most == 0 || runs.held_up().await?.concerns(lane) {
+            return Ok(Vec::new());
+        }
+        runs.due(lane, tools.pool.clock.now_ms(), most).await
+    }
 }
 
 /// A reconcile has asked for the listing: it is brought up to date, and twins are folded.
@@ -148,15 +177,15 @@ async fn anything_due(tools: &Tools, google: &GoogleAccount) -> Result<bool, Sto
     Ok(next_due(tools, google).await?.is_some_and(|due| due <= tools.pool.clock.now_ms()))
 }
 
-/// When the next contact of any sync is due that nothing holds up.
+/// When the next contact of any sync is due that nothing holds up, or of an undo.
 async fn next_due(tools: &Tools, google: &GoogleAccount) -> Result<Option<i64>, StoreError> {
     let mut next: Option<i64> = None;
     for sync in tools.now().syncs_of(&google.subject) {
-        let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-        let held_up = runs.held_up().await?;
-        let lanes: Vec<Lane> = [Lane::Live, Lane::Bulk].into_iter().filter(|l| !held_up.concerns(*l)).collect();
-        if let Some(due) = runs.next_due(&lanes).await? {
-            next = Some(next.map_or(due, |n| n.min(due)));
+        for round in [Round::Live, Round::Undo, Round::Bulk] {
+            let (runs, lane) = round.of(tools, sync);
+            if !runs.held_up().await?.concerns(lane) {
+                next = [next, runs.next_due(&[lane]).await?].into_iter().flatten().min();
+            }
         }
     }
     Ok(next)

@@ -52,7 +52,8 @@ pub async fn fold(account: &mut Account, sync: &SyncSpec) -> Result<u64, Halt> {
     Ok(folded)
 }
 
-async fn has_more(account: &mut Account, resource: &str) -> Result<bool, Halt> {
+/// Whether the person holds something that we never read, such as a photo.
+pub(super) async fn has_more(account: &mut Account, resource: &str) -> Result<bool, Halt> {
     let token = account.pay(Call::Get).await?;
     let result = account.tools.people.has_more(&token, resource).await;
     account.heard(Call::Get, &token, result).await.map_err(Halt::Failure)

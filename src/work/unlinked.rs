@@ -12,7 +12,7 @@ use crate::{
         stamp::{Origin, stamp_for},
     },
     push::{Deed, Task},
-    store::encode,
+    store::{StoreError, encode, ledger::Step},
 };
 
 use super::{
@@ -155,6 +155,29 @@ impl Work<'_> {
         Ok(self.task(item, contact, deed, link, None, "created")?)
     }
 
+    /// The journal's entry of a create whose answer was never heard.
+    fn made_after_all(&self, item: &Item, person: &Person, op: &str) -> Result<Option<Vec<String>>, StoreError> {
+        let stamp = stamp_for(person, &self.sync.account.key, &item.contact);
+        if stamp.is_none_or(|stamp| stamp.op != op) {
+            return Ok(None);
+        }
+        let task = Task {
+            contact: item.contact.clone(),
+            mark: item.mark.clone(),
+            deed: Deed::Create { person: Box::new(person.clone()) },
+            link: None,
+            disown: None,
+            count: "created",
+            action: "created",
+            reason: "its answer was not heard".to_owned(),
+            kept: Vec::new(),
+            also: None,
+            brake: None,
+            reading: String::new(),
+        };
+        self.context.journal_entry(&task, Some(person)).map(Some)
+    }
+
     /// Creates of unknown end whose time has come: a listing tells.
     pub(super) async fn resolve(&mut self, account: &mut Account, uncertain: Vec<(Item, Allowed)>) -> Result<(), Halt> {
         if uncertain.is_empty() {
@@ -176,7 +199,11 @@ impl Work<'_> {
                     uncertain::soon(&self.context, &item)
                 }
                 // It was done: the contact is looked at again, and found by its stamp.
-                (Found::Stamped(_) | Found::Twins(_), _) => settle::resolved(&self.context, &item, false),
+                (Found::Stamped(person), _) => {
+                    let journal = self.made_after_all(&item, &person, &intent.op)?;
+                    Step { journal, ..settle::resolved(&self.context, &item, false) }
+                }
+                (Found::Twins(_), _) => settle::resolved(&self.context, &item, false),
                 (_, Allowed::FirstLook) => uncertain::absent_once(&self.context, &item.contact, &item.mark, intent)?,
                 // Twice not there: it did not happen.
                 _ if item.mark.tries >= most => {

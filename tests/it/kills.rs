@@ -252,11 +252,12 @@ fn is_request(sent: &str) -> bool {
 
 /// Tells exchanges of the work from the looks at everything that come with every sweep.
 fn is_work() -> impl FnMut(&str) -> bool + Send {
-    const WORK: [&str; 13] = [
+    const WORK: [&str; 14] = [
         "XADD",
         "lease",
         ":fence",
         ":journal:",
+        ":begun:",
         ":links:",
         ":intents:",
         ":decisions:",

@@ -36,4 +36,5 @@ mod signatures;
 mod stopped_worker;
 mod tokens_and_room;
 mod trash;
+mod undo;
 mod world;

@@ -59,6 +59,18 @@ impl ApiFailure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service is stopping; try again in a moment")
     }
 
+    pub fn not_there(code: &'static str, sentence: String) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, sentence)
+    }
+
+    pub fn conflict(code: &'static str, sentence: String) -> Self {
+        Self::new(StatusCode::CONFLICT, code, sentence)
+    }
+
+    pub fn unavailable(code: &'static str, sentence: String) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, sentence)
+    }
+
     pub fn bad_body(sentence: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_body", sentence)
     }

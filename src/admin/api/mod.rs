@@ -9,6 +9,7 @@ mod needs;
 mod previews;
 mod runs;
 mod syncs;
+mod undo;
 
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ fn endpoints() -> Vec<(Method, &'static str, MethodRouter<Arc<Api>>)> {
         (Method::GET, "/refused", get(contacts::refused)),
         (Method::GET, "/contacts/{crm}/{account}/{contact}", get(contacts::show)),
         (Method::POST, "/contacts/{crm}/{account}/{contact}/restore", post(contacts::restore)),
+        (Method::POST, "/syncs/{sync}/runs/{run}/undo", post(undo::undo)),
     ]
 }
 

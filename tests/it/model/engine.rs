@@ -16,6 +16,7 @@ use carnet::{
         keys::{CrmKeys, GoogleKeys},
         pool::Pool,
         registry::Refusal,
+        runs::undo_lane,
     },
     work::{self, Slice},
 };
@@ -146,13 +147,24 @@ impl Stage {
         if self.runs().current().await.expect("runs").is_none_or(|run| run.is_over()) {
             self.runs().want("asked").await.expect("asked");
         }
+        let walk = async {
+            // What the CRM refuses is asked for again, as the service does.
+            while self.reconciler.advance(&sync, &stop).await.is_err() {
+                self.advance(Duration::from_secs(20)).await;
+            }
+        };
+        self.beside_slices(walk, polls).await
+    }
+
+    /// An undo that has begun, or as much of it.
+    pub async fn undo_for(&self, polls: Option<usize>) -> bool {
+        let (sync, stop) = (self.sync(), CancellationToken::new());
+        let carried = async { self.reconciler.advance_undo(&sync, &stop).await.expect("carried on") };
+        self.beside_slices(carried, polls).await
+    }
+
+    async fn beside_slices(&self, walk: impl Future<Output = ()>, polls: Option<usize>) -> bool {
         let both = async {
-            let walk = async {
-                // What the CRM refuses is asked for again, as the service does.
-                while self.reconciler.advance(&sync, &stop).await.is_err() {
-                    self.advance(Duration::from_secs(20)).await;
-                }
-            };
             let mut walk = pin!(walk);
             let mut last = String::new();
             for _ in 0..ENDLESS {
@@ -210,10 +222,11 @@ impl Stage {
         self.advance(self.tools.settings.tune.lease).await;
         let sync = self.sync();
         let google = GoogleKeys::new(&sync.google.as_ref().expect("a Google account").subject).lease();
-        let run = CrmKeys::new(&sync.account.key).run_lease(&sync.id);
+        let keys = CrmKeys::new(&sync.account.key);
         let mut redis = self.tools.pool.get().await.expect("redis");
-        let _: () = redis.del(google).await.expect("over");
-        let _: () = redis.del(run).await.expect("over");
+        for lease in [google, keys.run_lease(&sync.id), keys.run_lease(&undo_lane(&sync.id))] {
+            let _: () = redis.del(lease).await.expect("over");
+        }
     }
 }
 

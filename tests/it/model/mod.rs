@@ -10,10 +10,10 @@ mod acts;
 mod days;
 mod engine;
 mod fifty_kills;
-mod ground;
+pub mod ground;
 mod memory;
 mod outdoors;
-mod stage;
+pub mod stage;
 mod steady;
 mod verdict;
 
@@ -100,7 +100,7 @@ async fn lane(next: &AtomicUsize, days: &[u64], tally: &Mutex<Tally>, failed: &M
 }
 
 /// Runs it in a thread of its own: without optimisation a whole day in one future is more than a usual stack.
-fn on_a_tall_stack<F: Future>(play: impl FnOnce() -> F + Send) -> F::Output
+pub fn on_a_tall_stack<F: Future>(play: impl FnOnce() -> F + Send) -> F::Output
 where
     F::Output: Send,
 {

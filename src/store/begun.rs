@@ -1,0 +1,42 @@
+//! Updates that were begun: what the journal is to say of them, should their answer never be heard. Evidence, not state: it
+//! counts only when Google shows the operation's stamp, and the next update of the contact takes its place.
+
+use redis::AsyncCommands;
+use serde::{Deserialize, Serialize};
+
+use super::{StoreError, decode, encode, keys::CrmKeys, pool::Pool};
+
+/// An update that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// The operation, which is in the stamp that it writes.
+    pub op: String,
+    /// The journal's entry, as flat fields and values.
+    pub entry: Vec<String>,
+}
+
+/// Remembers updates that are about to leave, by contact.
+pub async fn note(pool: &Pool, keys: &CrmKeys, subject: &str, begun: &[(&str, Begun)]) -> Result<(), StoreError> {
+    if begun.is_empty() {
+        return Ok(());
+    }
+    let fields = begun.iter().map(|(contact, begun)| Ok((*contact, encode("an update", begun)?)));
+    let fields: Vec<(&str, String)> = fields.collect::<Result<_, StoreError>>()?;
+    let _: () = pool.get().await?.hset_multiple(keys.begun(subject), &fields).await?;
+    Ok(())
+}
+
+/// The update of a contact that was begun last and is not known to have ended.
+pub async fn of(pool: &Pool, keys: &CrmKeys, subject: &str, contact: &str) -> Result<Option<Begun>, StoreError> {
+    let held: Option<String> = pool.get().await?.hget(keys.begun(subject), contact).await?;
+    held.map(|text| decode("an update", &text)).transpose()
+}
+
+/// Their ends are written down.
+pub async fn forget(pool: &Pool, keys: &CrmKeys, subject: &str, contacts: &[&str]) -> Result<(), StoreError> {
+    if contacts.is_empty() {
+        return Ok(());
+    }
+    let _: () = pool.get().await?.hdel(keys.begun(subject), contacts).await?;
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Whole entries of the journal, values and all, for taking back what was written.
+
+use redis::{
+    AsyncCommands,
+    streams::{StreamId, StreamRangeReply},
+};
+
+use super::{CrmKeys, PAGE, Pool, StoreError};
+
+/// One write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Write {
+    /// When (ms).
+    pub at: i64,
+    /// The sync's id.
+    pub sync: String,
+    /// The run that it belongs to, or empty.
+    pub run: String,
+    /// The CRM contact.
+    pub contact: String,
+    /// What was done, as a code.
+    pub action: String,
+    /// The Google contact, `people/c…`.
+    pub resource: String,
+    /// The fields that were written, as Google calls them.
+    pub mask: Vec<String>,
+    /// Those fields before, as JSON; empty for a contact that was made.
+    pub before: String,
+    /// Those fields after; empty for one that was trashed.
+    pub after: String,
+}
+
+/// A part of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Behind this entry …
+    pub from: String,
+    /// … up to and with this one; to the end without.
+    pub to: Option<String>,
+}
+
+impl Span {
+    /// The whole journal.
+    pub fn whole() -> Self {
+        Self { from: "0-0".into(), to: None }
+    }
+}
+
+/// Goes through a part of the journal, oldest first: `look` is given each entry with its id.
+pub async fn scan(
+    pool: &Pool,
+    keys: &CrmKeys,
+    subject: &str,
+    span: &Span,
+    mut look: impl FnMut(&str, Write),
+) -> Result<(), StoreError> {
+    let mut connection = pool.get().await?;
+    let (mut after, to) = (span.from.clone(), span.to.as_deref().unwrap_or("+"));
+    loop {
+        let from = format!("({after}");
+        let page: StreamRangeReply = connection.xrange_count(keys.journal(subject), from, to, PAGE).await?;
+        let Some(last) = page.ids.last() else { return Ok(()) };
+        after.clone_from(&last.id);
+        page.ids.iter().for_each(|entry| look(&entry.id, read(entry)));
+    }
+}
+
+/// These entries, in the order asked for; one that was trimmed is `None`.
+pub async fn by_ids(
+    pool: &Pool,
+    keys: &CrmKeys,
+    subject: &str,
+    ids: &[&str],
+) -> Result<Vec<Option<Write>>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut pipeline = redis::pipe();
+    for id in ids {
+        pipeline.xrange(keys.journal(subject), id, id);
+    }
+    let found: Vec<StreamRangeReply> = pipeline.query_async(&mut pool.get().await?).await?;
+    Ok(found.iter().map(|reply| reply.ids.first().map(read)).collect())
+}
+
+/// Whether the journal still holds everything from there on: what is older than its limits has been trimmed.
+pub async fn is_whole(pool: &Pool, keys: &CrmKeys, subject: &str, from: &str) -> Result<bool, StoreError> {
+    const ASK: &str = "
+        if redis.call('EXISTS', KEYS[1]) == 0 then return { 0, 0, '' } end
+        local info, added, oldest = redis.call('XINFO', 'STREAM', KEYS[1]), 0, ''
+        for i = 1, #info, 2 do
+          if info[i] == 'entries-added' then added = info[i + 1] end
+          if info[i] == 'first-entry' and info[i + 1] then oldest = info[i + 1][1] end
+        end
+        return { redis.call('XLEN', KEYS[1]), added, oldest }";
+    let asked = redis::Script::new(ASK).key(keys.journal(subject)).invoke_async(&mut pool.get().await?).await?;
+    let (held, added, oldest): (u64, u64, String) = asked;
+    Ok(held >= added || (!oldest.is_empty() && parts(&oldest) <= parts(from)))
+}
+
+/// An id as its two numbers.
+fn parts(id: &str) -> (u64, u64) {
+    let (ms, sequence) = id.split_once('-').unwrap_or((id, "0"));
+    (ms.parse().unwrap_or(0), sequence.parse().unwrap_or(0))
+}
+
+fn read(entry: &StreamId) -> Write {
+    let get = |name: &str| entry.get::<String>(name).unwrap_or_default();
+    Write {
+        at: get("at").parse().unwrap_or(0),
+        sync: get("sync"),
+        run: get("run"),
+        contact: get("contact"),
+        action: get("action"),
+        resource: get("resource"),
+        mask: get("mask").split(',').filter(|field| !field.is_empty()).map(str::to_owned).collect(),
+        before: get("before"),
+        after: get("after"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_compared_as_numbers() {
+        assert!(parts("999-2") < parts("1000-0"));
+        assert!(parts("1000-2") < parts("1000-10"));
+        assert_eq!(parts("0-0"), (0, 0));
+    }
+}

@@ -1,0 +1,182 @@
+//! What is to be taken back of some contacts, decided on the persons as they are now. Previews and the work itself come here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    claim::{Account, Halt},
+    google::person::{Field, Person, update_time},
+    plan::{
+        link::Link,
+        release::release,
+        undo::{Left, Reversal, Undo, Why, Write, undo},
+    },
+    push::label,
+    store::{
+        StoreError,
+        current::{Current, SyncSpec},
+    },
+};
+
+use super::{
+    super::{linked::is_behind, matching::read, retire::is_labelled_for_another, twins::has_more},
+    known::{Asked, How, Known, known, write},
+};
+
+/// One contact, looked at.
+pub struct Looked {
+    /// The CRM contact.
+    pub contact: String,
+    /// Its link.
+    pub link: Option<Link>,
+    /// The Google contact that the writes were made on.
+    pub resource: String,
+    /// As it is now; `None` when it is gone.
+    pub person: Option<Person>,
+    /// The sync's label on it.
+    pub label: Option<String>,
+    /// Another sync holds it too.
+    pub is_held_by_others: bool,
+    /// What is to be done; `None` when the person cannot be read now.
+    pub reversal: Option<Reversal>,
+}
+
+/// Looks at some contacts. `op` is the id of the operation, the same with every look.
+pub async fn look(
+    account: &mut Account,
+    sync: &SyncSpec,
+    current: &Current,
+    op: &str,
+    asked: &[(String, Asked)],
+) -> Result<Vec<Looked>, Halt> {
+    let known = known(account, sync, asked).await?;
+    let names: BTreeSet<String> = known.iter().flat_map(Known::names).collect();
+    let persons = read(account, &names.into_iter().collect::<Vec<_>>()).await?;
+    let labels = match known.iter().any(Known::depends_on_labels) {
+        true => label::existing(account).await?,
+        false => BTreeSet::new(),
+    };
+    let own = label::known(account, &sync.spec.label).await?;
+    let scene = Scene { sync, current, op, persons: &persons, labels: &labels, own: own.as_deref() };
+    let mut looked = Vec::with_capacity(known.len());
+    for known in known {
+        let how = known.how;
+        let mut one = scene.decide(known)?;
+        // What we never read is looked at before anything goes that Google does not call untouched.
+        if one.reversal == Some(Reversal::Trash { unread: true }) && has_more(account, &one.resource).await? {
+            one.reversal = Some(scene.stays(&one, how, Left { why: Why::ChangedSince, fields: BTreeSet::new() }));
+        }
+        looked.push(one);
+    }
+    Ok(looked)
+}
+
+/// What all decisions of one look share.
+struct Scene<'a> {
+    sync: &'a SyncSpec,
+    current: &'a Current,
+    op: &'a str,
+    persons: &'a BTreeMap<String, Option<Person>>,
+    labels: &'a BTreeSet<String>,
+    own: Option<&'a str>,
+}
+
+impl Scene<'_> {
+    fn decide(&self, known: Known<'_>) -> Result<Looked, StoreError> {
+        let writes = known.entries.iter().map(write).collect::<Result<Vec<_>, _>>()?;
+        let link = known.link.clone().filter(Link::is_followed);
+        let names = known.names();
+        let read: Vec<_> = names.iter().filter_map(|name| self.persons.get(name)).collect();
+        let is_unclear = read.len() < names.len();
+        let person = read.into_iter().flatten().next().cloned();
+        let is_behind = person
+            .as_ref()
+            .zip(link.as_ref())
+            .is_some_and(|(person, link)| link.resource == person.resource_name && is_behind(person, link));
+        let holders = link.iter().flat_map(|link| link.holders.keys());
+        let is_other = |id: &&String| **id != self.sync.id && self.current.sync_with_id(id).is_some();
+        let label = link.as_ref().and_then(|link| link.holders.get(&self.sync.id)).map(String::as_str).or(self.own);
+        let mut looked = Looked {
+            contact: known.contact.to_owned(),
+            resource: person.as_ref().map(|p| p.resource_name.clone()).or(names.into_iter().next()).unwrap_or_default(),
+            label: label.map(str::to_owned),
+            is_held_by_others: holders.filter(is_other).count() > 0,
+            person,
+            link: known.link,
+            reversal: None,
+        };
+        if !(is_behind || (is_unclear && looked.person.is_none())) {
+            looked.reversal = Some(self.reversal(&looked, known.how, &writes, known.is_whole));
+        }
+        Ok(looked)
+    }
+
+    fn reversal(&self, looked: &Looked, how: How, writes: &[Write], is_whole: bool) -> Reversal {
+        if !is_whole && !how.leaves() {
+            return Reversal::Stays(Left { why: Why::Forgotten, fields: BTreeSet::new() });
+        }
+        if matches!(how, How::LeaveKeep | How::LeaveUnlabel) {
+            return self.let_go(looked, how, None);
+        }
+        let input = Undo {
+            account: &self.sync.account.key,
+            contact: &looked.contact,
+            writes,
+            person: looked.person.as_ref(),
+            op: self.op,
+            label: looked.label.as_deref(),
+            is_held_by_others: looked.is_held_by_others,
+            is_label_shared: self.is_label_shared(looked),
+            is_untouched: looked.is_untouched(),
+            labels: self.labels,
+            map: &self.sync.spec.map,
+            region: &self.sync.account.region,
+            leaves: how.leaves(),
+        };
+        match undo(&input) {
+            Reversal::Stays(left) => self.stays(looked, how, left),
+            reversal => reversal,
+        }
+    }
+
+    /// What cannot be taken back stays; a sync that leaves lets go of it all the same.
+    fn stays(&self, looked: &Looked, how: How, left: Left) -> Reversal {
+        match how.leaves() {
+            true => self.let_go(looked, how, Some(left)),
+            false => Reversal::Stays(left),
+        }
+    }
+
+    fn let_go(&self, looked: &Looked, how: How, left: Option<Left>) -> Reversal {
+        let Some(person) = &looked.person else { return Reversal::Nothing };
+        let stays = how == How::LeaveKeep || self.is_label_shared(looked);
+        let label = looked.label.as_deref().filter(|_| !stays);
+        let (key, all) = (&self.sync.account.key, !looked.is_held_by_others);
+        let change = release(person, key, &looked.contact, self.op, label, all).and_then(|mut change| {
+            if looked.is_held_by_others {
+                // Others still manage it: only this sync's label goes.
+                change.mask.remove(&Field::ClientData);
+                change.person.client_data.clear();
+            }
+            (!change.mask.is_empty()).then_some(change)
+        });
+        match (change, left) {
+            (Some(change), left) => Reversal::Update { change: Box::new(change), left },
+            (None, Some(left)) => Reversal::Stays(left),
+            (None, None) => Reversal::Nothing,
+        }
+    }
+
+    fn is_label_shared(&self, looked: &Looked) -> bool {
+        let Some(person) = &looked.person else { return false };
+        is_labelled_for_another(person, self.current, self.sync, &looked.contact)
+    }
+}
+
+impl Looked {
+    /// Whether Google says that nobody has written since we did.
+    fn is_untouched(&self) -> bool {
+        let Some((person, link)) = self.person.as_ref().zip(self.link.as_ref()) else { return false };
+        let written = link.update_time.as_deref();
+        link.resource == person.resource_name && written.is_some() && update_time(person).as_deref() == written
+    }
+}
