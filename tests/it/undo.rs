@@ -74,6 +74,7 @@ async fn seeded(world: &World) -> Vec<String> {
 
 async fn world(lines: &str) -> World {
     let mut world = World::new().await;
+    world.set("CARNET_TUNE_BRAKE_LEAST", 50);
     world.sync_lines =
         format!("every = \"off\"\n{lines}\n[sync.map]\ntags = \"labels\"\nnote = \"Client: {{company}}\"");
     world
@@ -280,7 +281,7 @@ async fn an_undo_is_undone_as_far_as_that_goes() {
 #[test]
 fn killed_again_and_again_an_undo_ends_complete() {
     on_a_tall_stack(async || {
-        let mut stage = Stage::open().await;
+        let mut stage = Stage::with_brake(50).await;
         let mut rng = StdRng::seed_from_u64(7);
         let mut kills = 0;
         for _day in 0..8 {
@@ -294,7 +295,7 @@ fn killed_again_and_again_an_undo_ends_complete() {
 #[test]
 fn after_thirty_days_a_run_stays() {
     on_a_tall_stack(async || {
-        let mut stage = Stage::open().await;
+        let mut stage = Stage::with_brake(50).await;
         stage.set_up("policy = \"merge\"", &json!({})).await;
         seeded(&stage.world).await;
         stage.reconcile().await;

@@ -26,7 +26,13 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// With a brake that a day's few contacts can engage.
     pub async fn open() -> Self {
+        Self::with_brake(2).await
+    }
+
+    /// With room in the brake for that many contacts.
+    pub async fn with_brake(least: u64) -> Self {
         let redis = RedisServer::start_in_memory().await;
         let mut world = World::new().await;
         let sweep = 8;
@@ -43,7 +49,7 @@ impl Stage {
             world.set(&format!("CARNET_TUNE_{key}"), milliseconds);
         }
         // A day has few contacts: the brake shall have something to do.
-        world.set("CARNET_TUNE_BRAKE_LEAST", 2);
+        world.set("CARNET_TUNE_BRAKE_LEAST", least);
         let settings = Settings::from_texts(world.settings("127.0.0.1:1")).expect("settings");
         let foundation = Foundation::open(&settings).await.expect("a foundation");
         let current = foundation.current(foundation.installation().clone()).await.expect("a configuration");
