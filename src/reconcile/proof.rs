@@ -1,39 +1,47 @@
 //! A run's proof for people's own contacts: two looks at them, asked of whoever has the Google account.
 
-use crate::store::{
-    StoreError,
-    proofs::{Moment, Proof, Proofs},
-    runs::Run,
+use redis::AsyncCommands;
+
+use crate::{
+    claim::Tools,
+    store::{
+        StoreError,
+        current::SyncSpec,
+        keys::GoogleKeys,
+        proofs::{Moment, Proof, Proofs},
+        runs::Run,
+    },
 };
 
-use super::walk::Walk;
+/// Asks for the two looks of a run, if it takes any.
+pub(super) struct Prover<'a> {
+    pub tools: &'a Tools,
+    pub sync: &'a SyncSpec,
+}
 
-impl Walk<'_> {
-    /// Asks for the first look, if the run takes any.
-    pub(super) async fn look_before(&self, run: &Run) -> Result<(), StoreError> {
-        if let Some(proofs) = self.proofs(run) {
-            proofs.want(&run.id, Moment::Before).await?;
+impl Prover<'_> {
+    /// Asks for the first look; it is taken before anything is written.
+    pub async fn look_before(&self, run: &Run) -> Result<(), StoreError> {
+        let Some(proofs) = self.proofs(run) else { return Ok(()) };
+        if proofs.want(&run.id, Moment::Before).await? {
+            ask_for_listing(self.tools, self.sync).await?;
         }
         Ok(())
     }
 
     /// What the two looks came to, once the second was taken; nothing for most runs.
-    pub(super) async fn proof(
-        &self,
-        run: &Run,
-        ring: &(dyn Fn() + Send + Sync),
-    ) -> Result<Option<Option<Proof>>, StoreError> {
+    pub async fn proof(&self, run: &Run, ring: &(dyn Fn() + Send + Sync)) -> Result<Option<Option<Proof>>, StoreError> {
         let Some(proofs) = self.proofs(run) else { return Ok(Some(None)) };
         // Asked for as long as it is open: whoever asked first may have been killed before it could.
         if proofs.want(&run.id, Moment::After).await? {
-            self.ask_for_listing().await?;
+            ask_for_listing(self.tools, self.sync).await?;
             ring();
         }
         proofs.proof(&run.id).await
     }
 
     /// The report has it now, or there will be none.
-    pub(super) async fn forget_proof(&self, run: &Run) -> Result<(), StoreError> {
+    pub async fn forget(&self, run: &Run) -> Result<(), StoreError> {
         match self.proofs(run) {
             Some(proofs) => proofs.forget(&run.id).await,
             None => Ok(()),
@@ -44,4 +52,11 @@ impl Walk<'_> {
         let google = self.sync.google.as_ref().filter(|_| run.proves)?;
         Some(Proofs::new(self.tools.pool.clone(), &google.subject))
     }
+}
+
+/// The worker that next has the Google account brings its listing up to date, folds twins, and takes the looks that are wanted.
+pub(super) async fn ask_for_listing(tools: &Tools, sync: &SyncSpec) -> Result<(), StoreError> {
+    let Some(google) = &sync.google else { return Ok(()) };
+    let _: () = tools.pool.get().await?.hset(GoogleKeys::new(&google.subject).state(), "refresh", 1).await?;
+    Ok(())
 }

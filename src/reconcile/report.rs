@@ -233,10 +233,11 @@ fn undone(run: &Run) -> String {
         RunState::Cancelled => "was stopped",
         RunState::Counting | RunState::Reading | RunState::Writing => "goes on",
     };
-    let why = run.error.as_ref().map_or_else(String::new, |e| format!(" {e}."));
+    let more: String =
+        run.proof.as_ref().map(proved).iter().chain(&run.error).map(|said| format!(" {said}.")).collect();
     format!(
         "{of}: run {} {state}. Of {} contacts, {} went to Google's trash, {} are back to what they were, of {} something stays, \
-         for {} there was nothing to do, {} dead letters; {} still to do.{why}",
+         for {} there was nothing to do, {} dead letters; {} still to do.{more}",
         run.id,
         run.marked,
         count("trashed"),

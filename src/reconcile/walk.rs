@@ -5,10 +5,8 @@ mod entries;
 
 use std::sync::Arc;
 
-use redis::AsyncCommands;
 use tokio_util::sync::CancellationToken;
 
-use super::absence::note;
 use crate::{
     claim::{CrmAccessFailure, Tools, other_writer},
     contact::Contact,
@@ -25,7 +23,7 @@ use crate::{
         census::Census,
         current::SyncSpec,
         encode, journal,
-        keys::{CrmKeys, GoogleKeys},
+        keys::CrmKeys,
         lease::Lease,
         ledger::LedgerView,
         runs::{Listed, Run, RunKind, RunState, Runs},
@@ -33,7 +31,11 @@ use crate::{
     work::{identifiers, wanted},
 };
 
-use super::missed::missed;
+use super::{
+    absence::note,
+    missed::missed,
+    proof::{Prover, ask_for_listing},
+};
 
 /// Why a run stands still for now; it is taken up later.
 #[derive(Debug, thiserror::Error)]
@@ -99,8 +101,8 @@ impl<'a> Walk<'a> {
         ring: &(dyn Fn() + Send + Sync),
     ) -> Result<(), Interrupted> {
         if run.state == RunState::Counting {
-            self.look_before(run).await?;
-            self.ask_for_listing().await?;
+            self.prover().look_before(run).await?;
+            ask_for_listing(self.tools, self.sync).await?;
             ring();
             if !Census::new(self.tools.pool.clone(), self.keys.clone()).is_complete().await? {
                 self.count(run, lease).await?;
@@ -130,11 +132,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The worker that next has the Google account brings its listing up to date and folds twins.
-    pub(super) async fn ask_for_listing(&self) -> Result<(), StoreError> {
-        let Some(google) = &self.sync.google else { return Ok(()) };
-        let _: () = self.tools.pool.get().await?.hset(GoogleKeys::new(&google.subject).state(), "refresh", 1).await?;
-        Ok(())
+    pub(super) fn prover(&self) -> Prover<'_> {
+        Prover { tools: self.tools, sync: self.sync }
     }
 
     async fn count(&self, run: &mut Run, lease: &mut Lease) -> Result<(), Interrupted> {
@@ -255,7 +254,7 @@ impl<'a> Walk<'a> {
         let proof = loop {
             if self.left(run).await? == 0
                 && !self.is_being_listed().await?
-                && let Some(proof) = self.proof(run, ring).await?
+                && let Some(proof) = self.prover().proof(run, ring).await?
             {
                 break proof;
             }
@@ -287,7 +286,7 @@ impl<'a> Walk<'a> {
             self.runs.want("filter").await?;
         }
         let done = self.runs.finish(run, RunState::Done, None).await?;
-        self.forget_proof(&done).await?;
+        self.prover().forget(&done).await?;
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, seen = done.seen, marked = done.marked, counts = ?done.counts, "reconcile done");
         Ok(())
     }

@@ -91,7 +91,7 @@ impl Walk<'_> {
         }
         run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
         let done = self.runs.finish(run, RunState::Cancelled, None).await?;
-        self.forget_proof(&done).await?;
+        self.prover().forget(&done).await?;
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, counts = ?done.counts, "reconcile cancelled");
         Ok(())
     }

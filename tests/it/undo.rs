@@ -149,6 +149,7 @@ async fn a_first_sync_is_undone_and_the_account_is_as_before() {
         let told = undo(&world, &[]).await;
         assert_eq!((count(&told, "trashed"), count(&told, "reverted"), count(&told, "kept")), (40, 20, 0), "{told:#}");
         assert_eq!(told["run"]["of"], json!(run.id));
+        assert_eq!(told["run"]["proof"]["unchanged"], json!(KNOWN), "the owner's own: {told:#}");
         let after = seen(&world).await;
         for (name, person) in &before {
             assert_eq!(after.get(name), Some(person), "{policy} {name}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{collect::collect, undos_of, what_of};
+use super::{super::proof::Prover, collect::collect, undos_of, what_of};
 use crate::{
     claim::Tools,
     queue::dispatch::{Marking, mark},
@@ -58,10 +58,11 @@ struct Carry<'a> {
 impl Carry<'_> {
     async fn go(&self, mut run: Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), StoreError> {
         if run.state == RunState::Reading {
+            self.prover().look_before(&run).await?;
             self.mark(&mut run, lease, ring).await?;
         }
         if run.state == RunState::Writing {
-            self.wait(run, lease).await?;
+            self.wait(run, lease, ring).await?;
         }
         Ok(())
     }
@@ -97,9 +98,18 @@ impl Carry<'_> {
         mark(&self.tools.pool, &self.keys, marking).await
     }
 
-    async fn wait(&self, mut run: Run, lease: &mut Lease) -> Result<(), StoreError> {
+    fn prover(&self) -> Prover<'_> {
+        Prover { tools: self.tools, sync: self.sync }
+    }
+
+    async fn wait(&self, mut run: Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), StoreError> {
         let look = self.tools.settings.tune.sweep / 4;
-        while self.undos.counts(&run.id).await?.get("left").copied().unwrap_or(0) > 0 {
+        run.proof = loop {
+            if self.undos.counts(&run.id).await?.get("left").copied().unwrap_or(0) == 0
+                && let Some(proof) = self.prover().proof(&run, ring).await?
+            {
+                break proof;
+            }
             if self.stop.is_cancelled() {
                 return Ok(());
             }
@@ -110,11 +120,12 @@ impl Carry<'_> {
             }
             lease.ensure(look * 4).await?;
             tokio::time::sleep(look).await;
-        }
+        };
         if let Some(google) = &self.sync.google {
             run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
         }
         let done = self.undos.finish(run, RunState::Done, None).await?;
+        self.prover().forget(&done).await?;
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, counts = ?done.counts, "undo done");
         Ok(())
     }

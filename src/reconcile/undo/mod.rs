@@ -169,7 +169,7 @@ async fn begin_alone(tools: &Tools, sync: &SyncSpec, what: &What, subject: &str)
     let why = serde_json::to_value(what.how()).ok().and_then(|how| how.as_str().map(str::to_owned));
     let now = tools.pool.clock.now();
     let mut run = Run::begin(id, &why.unwrap_or_default(), RunState::Reading, now);
-    run.kind = RunKind::Undo;
+    (run.kind, run.proves) = (RunKind::Undo, true);
     run.of = what.of().map(str::to_owned);
     run.journal_from = Some(journal::end(&tools.pool, &keys, subject).await?);
     let runs = Runs::new(tools.pool.clone(), keys, &sync.id);
