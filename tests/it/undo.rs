@@ -217,6 +217,10 @@ async fn what_the_owner_changed_in_between_stays_and_is_named() {
     assert_eq!(after.len(), 2 * KNOWN - 1 + 2);
     let shown = world.carnet(&["contact", "show", &id(50), "--json"]).await.json();
     assert_eq!(shown["journal"][0]["reason"], "undo; stays: changed since (nicknames)", "{shown:#}");
+    // Whom the owner deleted or merged has been noticed, and waits: the sync is paused.
+    world.carnet(&["sync", "resume", "phone"]).await.done();
+    service.reconcile().await;
+    service.quiet(&world).await;
     service.nothing_left().await;
     service.stop().await;
 }
