@@ -72,6 +72,8 @@ pub enum Declined {
     NeverRun(String),
     #[error("the sync \"{0}\" is paused; `carnet sync resume {0}` first")]
     Paused(String),
+    #[error("an undo of \"{0}\" is going on; wait for its end, or it would be written again at once")]
+    Undoing(String),
     #[error("the sync \"{sync}\" cannot run: {why}")]
     CannotRun { sync: String, why: &'static str },
     #[error("nothing is running for the sync \"{0}\", so there is nothing to cancel")]
@@ -98,6 +100,7 @@ impl Declined {
             Self::NoSync { .. } => "no_sync",
             Self::NoRun { .. } | Self::NeverRun(_) => "no_run",
             Self::Paused(_) => "paused",
+            Self::Undoing(_) => "undo_is_running",
             Self::CannotRun { .. } => "cannot_run",
             Self::NothingRuns(_) => "nothing_runs",
             Self::Store(_) | Self::Registry(_) => "unavailable",

@@ -11,7 +11,7 @@ use crate::{
         control::{self, Cancel},
         current::SyncSpec,
         keys::CrmKeys,
-        runs::{Run, Runs},
+        runs::{Run, Runs, undo_lane},
     },
 };
 
@@ -59,6 +59,11 @@ impl Desk {
         Runs::new(self.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id)
     }
 
+    /// The undos of its runs.
+    fn undos(&self, sync: &SyncSpec) -> Runs {
+        Runs::new(self.pool.clone(), CrmKeys::new(&sync.account.key), &undo_lane(&sync.id))
+    }
+
     /// Asks for a run now; one that is in progress is joined.
     pub async fn ask_for_run(&self, name: &str) -> Result<Asked, Declined> {
         let sync = self.sync(name)?;
@@ -90,6 +95,9 @@ impl Desk {
     pub async fn resume(&self, name: &str) -> Result<Stands, Declined> {
         let sync = self.sync(name)?;
         let runs = self.runs(sync);
+        if self.undos(sync).current().await?.is_some_and(|run| !run.is_over()) {
+            return Err(Declined::Undoing(name.to_owned()));
+        }
         runs.set_paused(None).await?;
         if let Some(google) = &sync.google
             && resume(&self.pool, &google.subject).await?
@@ -112,19 +120,29 @@ impl Desk {
 
     /// The run in progress, if there is one, and those that are over, newest first.
     pub async fn history(&self, name: &str, most: usize) -> Result<Vec<Run>, Declined> {
-        let runs = self.runs(self.sync(name)?);
-        let mut all = runs.reports(most).await?;
-        if let Some(current) = runs.current().await?.filter(|run| !run.is_over()) {
-            all.insert(0, current);
+        let sync = self.sync(name)?;
+        let mut all = Vec::new();
+        for runs in [self.runs(sync), self.undos(sync)] {
+            all.extend(runs.reports(most).await?);
+            all.extend(runs.current().await?.filter(|run| !run.is_over()));
         }
+        all.sort_by_key(|run| std::cmp::Reverse((!run.is_over(), run.started)));
+        all.truncate(most);
         Ok(all)
     }
 
     /// One run; without an id the one in progress, or the last.
     pub async fn run(&self, name: &str, id: Option<&str>) -> Result<Run, Declined> {
-        let runs = self.runs(self.sync(name)?);
+        let sync = self.sync(name)?;
+        let runs = self.runs(sync);
         match id {
-            Some(id) => runs.run_of(id).await?.ok_or_else(|| Declined::NoRun { sync: name.into(), run: id.into() }),
+            Some(id) => {
+                let found = match runs.run_of(id).await? {
+                    None => self.undos(sync).run_of(id).await?,
+                    found => found,
+                };
+                found.ok_or_else(|| Declined::NoRun { sync: name.into(), run: id.into() })
+            }
             None => runs.current().await?.ok_or_else(|| Declined::NeverRun(name.to_owned())),
         }
     }

@@ -6,6 +6,7 @@
 use reqwest::{Client, Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use url::Url;
 
 use super::{
@@ -23,6 +24,16 @@ use super::{
 pub struct People {
     client: Client,
     base: Url,
+}
+
+/// The fields that we never read or write otherwise.
+const OTHERS: &str = "calendarUrls,externalIds,genders,imClients,interests,locations,miscKeywords,occupations,photos,sipAddresses,skills";
+
+/// Whether a person, read with [`OTHERS`], holds anything there. The photo that Google draws itself, of an initial, is marked as
+/// default.
+fn holds_more(person: &Value) -> bool {
+    let is_own = |entry: &Value| entry["default"] != true;
+    OTHERS.split(',').any(|field| person[field].as_array().is_some_and(|list| list.iter().any(is_own)))
 }
 
 /// Where a listing stands. The default starts a full one; a page's [`ListPage::next`] goes on with it.
@@ -124,15 +135,25 @@ impl People {
     /// Whether a contact ([`Call::Get`]) holds anything in the fields that we never read or write otherwise: a photo,
     /// chat addresses and the like. Asked before a twin is folded.
     pub async fn has_more(&self, token: &SecretString, resource: &str) -> Result<bool, Failure> {
-        const OTHERS: &str = "calendarUrls,externalIds,genders,imClients,interests,locations,miscKeywords,occupations,photos,sipAddresses,skills";
         let query = [("personFields", OTHERS), ("sources", CONTACT_SOURCE)];
         let request = self.request(Method::GET, resource, token).query(&query);
-        let person: serde_json::Map<String, serde_json::Value> = send(Call::Get, request).await?;
-        // The photo that Google draws itself, of an initial, is marked as default.
-        let is_own = |entry: &serde_json::Value| entry["default"] != true;
-        Ok(OTHERS
-            .split(',')
-            .any(|field| person.get(field).and_then(|v| v.as_array()).is_some_and(|l| l.iter().any(is_own))))
+        let person: Value = send(Call::Get, request).await?;
+        Ok(holds_more(&person))
+    }
+
+    /// The same of up to [`super::call::MAX_BATCH`] contacts ([`Call::BatchGet`]): those that hold anything there, or of which Google
+    /// does not say.
+    pub async fn have_more(&self, token: &SecretString, resources: &[&str]) -> Result<Vec<String>, Failure> {
+        let names: Vec<_> = resources.iter().map(|r| ("resourceNames", *r)).collect();
+        let query = [("personFields", OTHERS), ("sources", CONTACT_SOURCE)];
+        let request = self.request(Method::GET, "people:batchGet", token).query(&names).query(&query);
+        let answer: Value = send(Call::BatchGet, request).await?;
+        let responses = answer["responses"].as_array().cloned().unwrap_or_default();
+        let has_none = |name: &str| {
+            let found = responses.iter().find(|response| response["requestedResourceName"] == name);
+            found.is_some_and(|response| response["person"].is_object() && !holds_more(&response["person"]))
+        };
+        Ok(resources.iter().filter(|name| !has_none(name)).map(|name| (*name).to_owned()).collect())
     }
 
     /// Up to [`super::call::MAX_BATCH`] contacts ([`Call::BatchGet`]), each with its own outcome.

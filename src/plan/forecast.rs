@@ -156,7 +156,8 @@ impl fmt::Display for Forecast {
         };
         writeln!(
             f,
-            "Forecast: about {calls} calls to Google, {write_units} write units, {time} at the configured rate."
+            "Forecast: about {calls} calls to Google, {write_units} write {}, {time} at the configured rate.",
+            if *write_units == 1 { "unit" } else { "units" }
         )?;
         write!(
             f,

@@ -29,6 +29,12 @@ impl Prover<'_> {
         Ok(())
     }
 
+    /// Whether the first look was taken, or none is wanted: no slice that began before the run is under way any more.
+    pub async fn has_looked(&self, run: &Run) -> Result<bool, StoreError> {
+        let Some(proofs) = self.proofs(run) else { return Ok(true) };
+        Ok(!proofs.wanted().await?.iter().any(|(wanted, _)| *wanted == run.id))
+    }
+
     /// What the two looks came to, once the second was taken; nothing for most runs.
     pub async fn proof(&self, run: &Run, ring: &(dyn Fn() + Send + Sync)) -> Result<Option<Option<Proof>>, StoreError> {
         let Some(proofs) = self.proofs(run) else { return Ok(Some(None)) };

@@ -19,6 +19,7 @@ pub mod previews;
 pub mod proofs;
 pub mod registry;
 pub mod reports;
+pub mod run;
 pub mod runs;
 pub mod seal;
 pub mod snapshot;

@@ -48,6 +48,11 @@ impl Runs {
         Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "whole").await?)
     }
 
+    /// From here on nobody can tell what a webhook should have told: what was written is taken back.
+    pub async fn forget_whole(&self) -> Result<(), StoreError> {
+        Ok(self.pool.get().await?.hdel(self.keys.sync(&self.sync), "whole").await?)
+    }
+
     /// Runs that are over, newest first.
     pub async fn reports(&self, most: usize) -> Result<Vec<Run>, StoreError> {
         let most = isize::try_from(most).unwrap_or(KEPT);

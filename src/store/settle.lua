@@ -33,7 +33,11 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
   if given(s.disown) and redis.call('HGET', KEYS[4], s.disown) == contact then redis.call('HDEL', KEYS[4], s.disown) end
   put(KEYS[5], contact, s.intent)
   put(KEYS[6], contact, s.need)
-  if given(s.journal) then add(KEYS[7], ARGV[4], s.journal) end
+  if given(s.journal) then
+    add(KEYS[7], ARGV[4], s.journal)
+    -- A journal to which nothing is added any more goes after 90 days.
+    redis.call('EXPIRE', KEYS[7], 7776000)
+  end
   if given(s.dead) then add(KEYS[13], ARGV[5], s.dead) end
   if given(s.spend) then
     redis.call('ZADD', KEYS[17], s.spend, contact)

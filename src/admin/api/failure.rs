@@ -87,7 +87,8 @@ impl From<Declined> for ApiFailure {
             | Declined::NeverRun(_)
             | Declined::NotBraked(_) => StatusCode::NOT_FOUND,
             Declined::NoResource => StatusCode::BAD_REQUEST,
-            Declined::Paused(_) | Declined::CannotRun { .. } | Declined::NothingRuns(_) => StatusCode::CONFLICT,
+            Declined::Paused(_) | Declined::Undoing(_) => StatusCode::CONFLICT,
+            Declined::CannotRun { .. } | Declined::NothingRuns(_) => StatusCode::CONFLICT,
             Declined::SeveralAsk { .. }
             | Declined::SeveralAccounts { .. }
             | Declined::SeveralBrakes { .. }

@@ -187,7 +187,11 @@ fn take_out(input: &Undo<'_>, person: &Person, stamp: &Stamp) -> Reversal {
         changed.insert(Field::Memberships);
     }
     let is_ours = is_ours_alone(person, input.account, input.contact);
-    match (is_ours, input.is_untouched, changed.is_empty()) {
+    // Whatever we wrote after it was made may have taken in what its owner wrote before that.
+    let made_by = input.writes.iter().filter(|write| write.made);
+    let mut made_by = made_by.filter_map(|write| stamp_for(&write.after, input.account, input.contact));
+    let is_untouched = input.is_untouched && made_by.any(|made| made.op == stamp.op);
+    match (is_ours, is_untouched, changed.is_empty()) {
         (true, true, _) => Reversal::Trash { unread: false },
         (true, false, true) => Reversal::Trash { unread: true },
         (false, ..) => stays(Why::HeldByAnother, []),

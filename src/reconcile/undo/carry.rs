@@ -59,6 +59,13 @@ impl Carry<'_> {
     async fn go(&self, mut run: Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), StoreError> {
         if run.state == RunState::Reading {
             self.prover().look_before(&run).await?;
+            ring();
+            while !self.prover().has_looked(&run).await? {
+                if self.stop.is_cancelled() || self.tools.now().sync_with_id(&self.sync.id).is_none() {
+                    return Ok(());
+                }
+                self.pause(lease).await?;
+            }
             self.mark(&mut run, lease, ring).await?;
         }
         if run.state == RunState::Writing {
@@ -98,12 +105,19 @@ impl Carry<'_> {
         mark(&self.tools.pool, &self.keys, marking).await
     }
 
+    /// Waits a moment until the next look.
+    async fn pause(&self, lease: &mut Lease) -> Result<(), StoreError> {
+        let look = self.tools.settings.tune.sweep / 4;
+        lease.ensure(look * 4).await?;
+        tokio::time::sleep(look).await;
+        Ok(())
+    }
+
     fn prover(&self) -> Prover<'_> {
         Prover { tools: self.tools, sync: self.sync }
     }
 
     async fn wait(&self, mut run: Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), StoreError> {
-        let look = self.tools.settings.tune.sweep / 4;
         run.proof = loop {
             if self.undos.counts(&run.id).await?.get("left").copied().unwrap_or(0) == 0
                 && let Some(proof) = self.prover().proof(&run, ring).await?
@@ -118,8 +132,7 @@ impl Carry<'_> {
                 self.undos.finish(run, RunState::Failed, Some(said)).await?;
                 return Ok(());
             }
-            lease.ensure(look * 4).await?;
-            tokio::time::sleep(look).await;
+            self.pause(lease).await?;
         };
         if let Some(google) = &self.sync.google {
             run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);

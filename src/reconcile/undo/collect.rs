@@ -37,9 +37,8 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
         return Ok(Collected { contacts, is_whole: true });
     }
     let span = match what {
-        What::Run(run) => {
-            Span { from: run.journal_from.clone().unwrap_or_else(|| "0-0".into()), to: run.journal_to.clone() }
-        }
+        // To the end: a write whose answer was lost is entered when it shows that it was done.
+        What::Run(run) => Span { from: run.journal_from.clone().unwrap_or_else(|| "0-0".into()), to: None },
         What::Leave(_) => Span::whole(),
     };
     scan(pool, &keys, &subject, &span, |id, write| {

@@ -120,7 +120,9 @@ pub async fn choose(tools: &Tools, sync: &SyncSpec, run: Option<&str>) -> Result
             ended.into_iter().find(has_written).ok_or(UndoError::NothingWritten)?
         }
     };
-    if let Some(by) = undone.iter().find(|u| u.of.as_ref() == Some(&chosen.id) && u.state == RunState::Done) {
+    // One that had to give contacts up may be tried again.
+    let is_whole = |undo: &Run| undo.state == RunState::Done && undo.counts.get("dead").is_none_or(|dead| *dead == 0);
+    if let Some(by) = undone.iter().find(|u| u.of.as_ref() == Some(&chosen.id) && is_whole(u)) {
         return Err(UndoError::Already { run: chosen.id, by: by.id.clone() });
     }
     let ended = chosen.finished.unwrap_or(chosen.started);
@@ -175,6 +177,7 @@ async fn begin_alone(tools: &Tools, sync: &SyncSpec, what: &What, subject: &str)
     let runs = Runs::new(tools.pool.clone(), keys, &sync.id);
     let paused = run.of.as_ref().map_or_else(|| LEFT.to_owned(), |of| format!("undo of run {of}"));
     runs.set_paused(Some(&paused)).await?;
+    runs.forget_whole().await?;
     undos.begin(&run, tools.now().installation.epoch).await?;
     tracing::info!(sync = %sync.spec.name, run = %run.id, of = ?run.of, "undo begins; the sync is paused");
     Ok(run)

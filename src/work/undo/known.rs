@@ -98,11 +98,6 @@ impl Known<'_> {
         };
         names.into_iter().flatten().cloned().collect()
     }
-
-    pub fn depends_on_labels(&self) -> bool {
-        let is_written = |entry: &journal::Write| entry.mask.iter().any(|field| field == Field::Memberships.mask());
-        self.how == How::LeaveUndo || (self.how == How::Undo && self.entries.iter().any(is_written))
-    }
 }
 
 /// An entry as a plan reads it.

@@ -4,10 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     claim::{Account, Halt},
-    google::person::{Field, Person, update_time},
+    contact::AccountKey,
+    google::{
+        call::{Call, MAX_BATCH},
+        person::{Field, Person, update_time},
+    },
     plan::{
         link::Link,
         release::release,
+        stamp::stamp_for,
         undo::{Left, Reversal, Undo, Why, Write, undo},
     },
     push::label,
@@ -18,7 +23,7 @@ use crate::{
 };
 
 use super::{
-    super::{linked::is_behind, matching::read, retire::is_labelled_for_another, twins::has_more},
+    super::{linked::is_behind, matching::read, retire::is_labelled_for_another},
     known::{Asked, How, Known, known, write},
 };
 
@@ -51,23 +56,36 @@ pub async fn look(
     let known = known(account, sync, asked).await?;
     let names: BTreeSet<String> = known.iter().flat_map(Known::names).collect();
     let persons = read(account, &names.into_iter().collect::<Vec<_>>()).await?;
-    let labels = match known.iter().any(Known::depends_on_labels) {
-        true => label::existing(account).await?,
-        false => BTreeSet::new(),
-    };
+    let labels = label::existing(account).await?;
     let own = label::known(account, &sync.spec.label).await?;
     let scene = Scene { sync, current, op, persons: &persons, labels: &labels, own: own.as_deref() };
     let mut looked = Vec::with_capacity(known.len());
     for known in known {
         let how = known.how;
-        let mut one = scene.decide(known)?;
-        // What we never read is looked at before anything goes that Google does not call untouched.
-        if one.reversal == Some(Reversal::Trash { unread: true }) && has_more(account, &one.resource).await? {
-            one.reversal = Some(scene.stays(&one, how, Left { why: Why::ChangedSince, fields: BTreeSet::new() }));
-        }
-        looked.push(one);
+        looked.push((how, scene.decide(known)?));
     }
-    Ok(looked)
+    // What we never read is looked at before anything goes that Google does not call untouched.
+    let is_unread = |one: &Looked| one.reversal == Some(Reversal::Trash { unread: true });
+    let unread = looked.iter().filter(|(_, one)| is_unread(one)).map(|(_, one)| one.resource.clone());
+    let more = have_more(account, &unread.collect::<Vec<_>>()).await?;
+    for (how, one) in &mut looked {
+        if is_unread(one) && more.contains(&one.resource) {
+            one.reversal = Some(scene.stays(one, *how, Left { why: Why::ChangedSince, fields: BTreeSet::new() }));
+        }
+    }
+    Ok(looked.into_iter().map(|(_, one)| one).collect())
+}
+
+/// Which of these persons hold anything in fields that we never read otherwise.
+async fn have_more(account: &mut Account, names: &[String]) -> Result<BTreeSet<String>, Halt> {
+    let mut more = BTreeSet::new();
+    for chunk in names.chunks(MAX_BATCH) {
+        let token = account.pay(Call::BatchGet).await?;
+        let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        let result = account.tools.people.have_more(&token, &chunk).await;
+        more.extend(account.heard(Call::BatchGet, &token, result).await.map_err(Halt::Failure)?);
+    }
+    Ok(more)
 }
 
 /// What all decisions of one look share.
@@ -114,6 +132,9 @@ impl Scene<'_> {
         if !is_whole && !how.leaves() {
             return Reversal::Stays(Left { why: Why::Forgotten, fields: BTreeSet::new() });
         }
+        if !how.leaves() && looked.is_opted_out(&self.sync.id, self.labels) {
+            return Reversal::Stays(Left { why: Why::LetGo, fields: BTreeSet::new() });
+        }
         if matches!(how, How::LeaveKeep | How::LeaveUnlabel) {
             return self.let_go(looked, how, None);
         }
@@ -126,7 +147,7 @@ impl Scene<'_> {
             label: looked.label.as_deref(),
             is_held_by_others: looked.is_held_by_others,
             is_label_shared: self.is_label_shared(looked),
-            is_untouched: looked.is_untouched(),
+            is_untouched: looked.is_untouched(&self.sync.account.key),
             labels: self.labels,
             map: &self.sync.spec.map,
             region: &self.sync.account.region,
@@ -173,10 +194,24 @@ impl Scene<'_> {
 }
 
 impl Looked {
-    /// Whether Google says that nobody has written since we did.
-    fn is_untouched(&self) -> bool {
+    /// Whether Google says that nobody has written since we did. A link that has seen the person since our write has the time
+    /// of what it saw, and another operation than the stamp.
+    fn is_untouched(&self, account: &AccountKey) -> bool {
         let Some((person, link)) = self.person.as_ref().zip(self.link.as_ref()) else { return false };
         let written = link.update_time.as_deref();
-        link.resource == person.resource_name && written.is_some() && update_time(person).as_deref() == written
+        let is_last = stamp_for(person, account, &self.contact).is_some_and(|stamp| stamp.op == link.op);
+        is_last
+            && link.resource == person.resource_name
+            && written.is_some()
+            && update_time(person).as_deref() == written
+    }
+
+    /// Whether its owner took the sync's label off, and Carnet has not noticed yet: that holds, and everything stays.
+    fn is_opted_out(&self, sync: &str, labels: &BTreeSet<String>) -> bool {
+        let link = self.link.as_ref().filter(|link| link.is_followed());
+        let Some((label, person)) = link.and_then(|link| link.holders.get(sync)).zip(self.person.as_ref()) else {
+            return false;
+        };
+        labels.contains(label) && !person.labels().any(|l| l == label)
     }
 }

@@ -4,6 +4,8 @@
 mod known;
 mod look;
 
+use std::collections::BTreeSet;
+
 use crate::{
     claim::{Account, Halt},
     google::person::{Field, Person},
@@ -51,10 +53,17 @@ pub(super) async fn work_off(
     }
     let looked = Box::pin(look(account, sync, current, &op, &asked)).await?;
     let (mut steps, mut tasks) = (Vec::new(), Vec::new());
-    for ((looked, (_, mark)), (_, asked)) in looked.into_iter().zip(due).zip(&asked) {
+    let mut taken = BTreeSet::new();
+    for ((looked, (contact, mark)), (_, asked)) in looked.into_iter().zip(due).zip(&asked) {
+        let generation = mark.generation;
         let turn = Turn { context: &context, sync, how: asked.how, mark };
         match turn.take(looked)? {
             Next::Step(step) => steps.push(*step),
+            // Its owner merged two of ours: one after the other, each on what the one before has left.
+            Next::Task(task) if !taken.insert(task.resource().to_owned()) => {
+                let (generation, due) = (Some(generation), Some(tools.pool.clock.now_ms()));
+                steps.push(Step { generation, due, why: Some("same_person"), ..Step::of(&contact) });
+            }
             Next::Task(task) => tasks.push(*task),
         }
     }
