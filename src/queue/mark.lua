@@ -22,7 +22,9 @@ for _, item in ipairs(list) do
   if run ~= '' then
     -- Each contact is counted by one run: the newest that wants it.
     if m.run ~= run then
-      if m.run then redis.call('HINCRBY', KEYS[6], m.run .. ':left', -1) end
+      -- A run that was given up has no counters any more.
+      local counted = m.run and redis.call('HEXISTS', KEYS[6], m.run .. ':left') == 1
+      if counted then redis.call('HINCRBY', KEYS[6], m.run .. ':left', -1) end
       m.run = run
       redis.call('HINCRBY', KEYS[6], run .. ':left', 1)
     end

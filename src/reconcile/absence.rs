@@ -88,7 +88,7 @@ pub(super) async fn answered(brake: &Brake, absent: Vec<String>) -> Result<(Vec<
     let (mut agreed, mut open) = (Vec::new(), Vec::new());
     for chunk in absent.chunks(CHUNK) {
         for (contact, standing) in chunk.iter().zip(brake.standings(chunk).await?) {
-            match standing.word.filter(|word| word.about == DELETED).map(|word| word.answer) {
+            match standing.word.filter(|word| word.about == DELETED && word.run.is_none()).map(|word| word.answer) {
                 Some(Answer::Allow) => agreed.push(contact.clone()),
                 Some(Answer::Discard) => {}
                 None => open.push(contact.clone()),

@@ -183,17 +183,20 @@ pub async fn begin(tools: &Tools, sync: &SyncSpec, preview: &Preview) -> Result<
     let mut run = Run::begin(id, "preview", RunState::Reading, tools.pool.clock.now());
     (run.kind, run.of) = (RunKind::Preview, Some(preview.id.clone()));
     run.total = Some(preview.acted_on());
+    run.proves = !runs_of(tools, sync).has_proved().await?;
     if let Some(google) = &sync.google {
         run.journal_from = Some(journal::end(&tools.pool, &keys, &google.subject).await?);
     }
-    agree(tools, sync, preview).await?;
-    runs_of(tools, sync).save(&run).await?;
+    agree(tools, sync, preview, &run.id).await?;
+    if let Some(running) = runs_of(tools, sync).begin(&run, None).await? {
+        return Err(ApplyError::Running(running));
+    }
     tracing::info!(sync = %sync.spec.name, run = %run.id, preview = %preview.id, "a preview is applied");
     Ok(run)
 }
 
 /// Whoever applies a preview has seen what it takes out and writes over: the brake does not ask again.
-async fn agree(tools: &Tools, sync: &SyncSpec, preview: &Preview) -> Result<(), StoreError> {
+async fn agree(tools: &Tools, sync: &SyncSpec, preview: &Preview, run: &str) -> Result<(), StoreError> {
     let (store, keys) = (previews_of(tools, sync), CrmKeys::new(&sync.account.key));
     let brake = Brake::new(tools.pool.clone(), keys, &sync.id);
     let mut at = 0;
@@ -205,7 +208,7 @@ async fn agree(tools: &Tools, sync: &SyncSpec, preview: &Preview) -> Result<(), 
         }
         at += entries.len();
         let agreed: Vec<_> = entries.into_iter().filter_map(|entry| Some((entry.contact, entry.agrees?))).collect();
-        brake.consent(&agreed).await?;
+        brake.consent(&agreed, run).await?;
     }
 }
 

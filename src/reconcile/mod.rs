@@ -153,10 +153,14 @@ impl Reconciler {
                 Some(why) => {
                     let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
                     let mut run = Run::begin(id, &why, RunState::Counting, self.tools.pool.clock.now());
-                    run.proves = runs.last_run().await?.is_none();
+                    run.proves = !runs.has_proved().await?;
                     run.journal_from = Some(journal::end(&self.tools.pool, &keys, &google.subject).await?);
                     run.since = self.since(sync, &runs, &why).await?;
-                    runs.begin(&run, self.tools.now().installation.epoch).await?;
+                    let epoch = self.tools.now().installation.epoch;
+                    // A preview may have been applied at this very moment: its run goes first.
+                    if runs.begin(&run, Some(epoch)).await?.is_some() {
+                        return Ok(());
+                    }
                     runs.note_connection(&connection(sync)).await?;
                     tracing::info!(sync = %sync.spec.name, run = %run.id, %why, "reconcile begins");
                     run

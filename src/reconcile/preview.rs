@@ -74,6 +74,7 @@ pub async fn count(tools: &Arc<Tools>, sync: &Arc<SyncSpec>) -> Result<Plan, Pre
 pub async fn preview(tools: &Arc<Tools>, sync: &Arc<SyncSpec>, limit: Option<usize>) -> Result<Preview, PreviewError> {
     let id = new_id()?;
     let store = previews_of(tools, sync);
+    let limit = limit.map(|most| most.min(MOST_LIMITED));
     let kept = match limit {
         Some(most) => Kept::Few { most, by_kind: BTreeMap::new() },
         None => Kept::All { store: store.clone(), id: id.clone() },
@@ -113,6 +114,9 @@ pub fn previews_of(tools: &Tools, sync: &SyncSpec) -> Previews {
 
 /// A look that was broken off leaves nothing behind for long (seconds).
 const SEEN_FOR: i64 = 86_400;
+
+/// The largest limit: so few are kept in the process while the others are counted.
+const MOST_LIMITED: usize = 500;
 
 /// Where entries go.
 enum Kept {

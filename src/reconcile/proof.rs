@@ -63,6 +63,7 @@ impl Prover<'_> {
 /// The worker that next has the Google account brings its listing up to date, folds twins, and takes the looks that are wanted.
 pub(super) async fn ask_for_listing(tools: &Tools, sync: &SyncSpec) -> Result<(), StoreError> {
     let Some(google) = &sync.google else { return Ok(()) };
-    let _: () = tools.pool.get().await?.hset(GoogleKeys::new(&google.subject).state(), "refresh", 1).await?;
+    // Counted: a wish that comes while an earlier one is carried out is not taken for it.
+    let _: () = tools.pool.get().await?.hincr(GoogleKeys::new(&google.subject).state(), "refresh", 1).await?;
     Ok(())
 }

@@ -69,6 +69,11 @@ impl<'a> Walk<'a> {
         let (key, fence) = (self.keys.run_lease(&self.sync.id), self.keys.run_fence(&self.sync.id));
         let (pool, length) = (&self.tools.pool, self.tools.settings.tune.lease);
         let Some(mut lease) = Lease::claim(pool, key, fence, &self.tools.holder, length).await? else { return Ok(()) };
+        // As it is now that nobody else writes it: another process may have ended it.
+        match self.runs.current().await?.filter(|now| now.id == run.id && !now.is_over()) {
+            Some(now) => run = now,
+            None => return Ok(lease.release().await?),
+        }
         let mut ended = Ok(());
         if !self.is_cancelled().await? {
             ended = self.steps(&mut run, &mut lease, ring).await;
@@ -76,21 +81,26 @@ impl<'a> Walk<'a> {
         if self.is_cancelled().await? {
             ended = self.call_off(&mut lease).await;
         }
+        let ended = self.told(run, ended).await;
         lease.release().await?;
+        ended
+    }
+
+    /// What stands in the way is written down, while the run is still ours.
+    async fn told(&self, mut run: Run, ended: Result<(), Interrupted>) -> Result<(), Interrupted> {
         match ended {
-            Ok(()) => Ok(()),
             // The list goes in circles: reading on would never end.
             Err(Interrupted::Crm(failure @ CrmFailure::Stuck)) => {
+                self.prover().forget(&run).await?;
                 self.runs.finish(run, RunState::Failed, Some(failure.to_string())).await?;
                 Ok(())
             }
-            Err(interrupted) => {
-                if !matches!(interrupted, Interrupted::Store(_)) {
-                    run.error = Some(interrupted.to_string());
-                    self.runs.save(&run).await?;
-                }
+            Err(interrupted) if !matches!(interrupted, Interrupted::Store(_)) => {
+                run.error = Some(interrupted.to_string());
+                self.runs.save(&run).await?;
                 Err(interrupted)
             }
+            ended => ended,
         }
     }
 
@@ -115,6 +125,10 @@ impl<'a> Walk<'a> {
             self.runs.save(run).await?;
         }
         if run.state == RunState::Reading {
+            if run.kind == RunKind::Preview && run.cursor.is_none() {
+                self.prover().look_before(run).await?;
+                ring();
+            }
             match run.kind {
                 RunKind::Preview if run.total.is_some_and(|total| total <= ONE_BY_ONE) => {
                     self.take_entries(run, lease, ring).await?;
@@ -196,7 +210,8 @@ impl<'a> Walk<'a> {
         for ((contact, link), standing) in page.contacts.iter().zip(&links).zip(standings) {
             run.seen += 1;
             let differs = differs(self.sync, contact, link.as_ref());
-            if matches!(differs, Differs::Yes | Differs::ReadFirst) {
+            // What the brake has stopped was told of, and waits for its answer.
+            if matches!(differs, Differs::Yes | Differs::ReadFirst) && standing == Standing::default() {
                 differ.push((contact, link.as_ref()));
             }
             match differs {
@@ -337,7 +352,9 @@ pub(super) fn differs(sync: &SyncSpec, contact: &Contact, link: Option<&Link>) -
 
 /// Moves the run to the next page; whether there is one.
 fn advance(run: &mut Run, page: &Page) -> bool {
-    run.total = page.total.or(run.total);
+    if run.kind != RunKind::Preview {
+        run.total = page.total.or(run.total);
+    }
     run.error = None;
     run.cursor = page.next.as_ref().and_then(|cursor| serde_json::to_value(cursor).ok());
     run.cursor.is_some()

@@ -61,6 +61,9 @@ pub struct Word {
     pub about: String,
     /// The answer.
     pub answer: Answer,
+    /// It was given with a preview: it holds for the run that applies it alone.
+    #[serde(default)]
+    pub run: Option<String>,
 }
 
 /// How one contact stands with the brake.
@@ -163,15 +166,21 @@ impl Brake {
         self.each(HOLD, &keys, list.collect::<Result<Vec<_>, StoreError>>()?).await
     }
 
-    /// Agrees to what would be done to these contacts, `(contact, about)`, whether they were stopped yet or not. The
+    /// Agrees to what this run would do to these contacts, `(contact, about)`, whether they were stopped yet or not. The
     /// write uses the agreement up; what is agreed to does not use the brake up.
-    pub async fn consent(&self, contacts: &[(String, String)]) -> Result<(), StoreError> {
-        self.say(contacts, Answer::Allow).await
+    pub async fn consent(&self, contacts: &[(String, String)], run: &str) -> Result<(), StoreError> {
+        self.tell(contacts, Answer::Allow, Some(run)).await
     }
 
     /// Remembers an answer about these contacts, `(contact, about)`.
     pub async fn say(&self, contacts: &[(String, String)], answer: Answer) -> Result<(), StoreError> {
-        let word = |about: &String| encode("an answer to the brake", &Word { about: about.clone(), answer });
+        self.tell(contacts, answer, None).await
+    }
+
+    async fn tell(&self, contacts: &[(String, String)], answer: Answer, run: Option<&str>) -> Result<(), StoreError> {
+        let run = run.map(str::to_owned);
+        let word =
+            |about: &String| encode("an answer to the brake", &Word { about: about.clone(), answer, run: run.clone() });
         let list = contacts.iter().map(|(contact, about)| Ok((contact.as_str(), word(about)?)));
         self.each(SAY, &[self.keys.brake_words(&self.sync)], list.collect::<Result<Vec<_>, StoreError>>()?).await
     }

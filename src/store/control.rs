@@ -8,8 +8,8 @@
 use redis::AsyncCommands;
 
 use super::{
-    StoreError,
-    runs::{Lane, Runs},
+    StoreError, encode,
+    runs::{Lane, Run, Runs},
 };
 
 /// Contacts that one step lets go of.
@@ -20,7 +20,8 @@ const ASK: &str = "
 local body = redis.call('HGET', KEYS[2], 'body')
 local run = body and cjson.decode(body)
 local over = not run or run.state == 'done' or run.state == 'failed' or run.state == 'cancelled'
-if not over then return { run.id, '' } end
+-- A run through the entries of a preview is no answer to the wish for a whole one, which comes after it.
+if not over and (run.kind or 'reconcile') == 'reconcile' then return { run.id, '' } end
 redis.call('HSET', KEYS[1], 'wanted', ARGV[1])
 return { '', run and run.id or '' }";
 
@@ -32,6 +33,21 @@ local wanted = redis.call('HDEL', KEYS[1], 'wanted')
 if not run or run.state == 'done' or run.state == 'failed' or run.state == 'cancelled' then return { '', wanted } end
 redis.call('HSET', KEYS[1], 'cancel', run.id)
 return { run.id, wanted }";
+
+/// Begins a run unless another one is in progress; answers that one's id.
+const BEGIN: &str = "
+local body = redis.call('HGET', KEYS[2], 'body')
+local run = body and cjson.decode(body)
+local over = not run or run.state == 'done' or run.state == 'failed' or run.state == 'cancelled'
+if not over then return run.id end
+redis.call('HSET', KEYS[2], 'body', ARGV[1])
+redis.call('HSET', KEYS[3], ARGV[2] .. ':left', 0)
+redis.call('HDEL', KEYS[1], 'cancel', 'drop')
+if ARGV[3] ~= '' then
+  redis.call('HSET', KEYS[1], 'epoch', ARGV[3])
+  redis.call('HDEL', KEYS[1], 'wanted')
+end
+return ''";
 
 /// Adds to the counters of a run that has not ended: it has a `left` until then.
 const ADD: &str = "
@@ -84,6 +100,22 @@ impl Runs {
         } else {
             Asked::Joined(running)
         })
+    }
+
+    /// Begins this run, in one step with the look whether another is in progress; answers the id of that one. `epoch`: it goes
+    /// through everything, in this epoch of Redis, and is no longer wanted.
+    pub async fn begin(&self, run: &Run, epoch: Option<u64>) -> Result<Option<String>, StoreError> {
+        let mut connection = self.pool.get().await?;
+        let running: String = redis::Script::new(BEGIN)
+            .key(self.keys.sync(&self.sync))
+            .key(self.keys.run(&self.sync))
+            .key(self.keys.run_counts())
+            .arg(encode("a run", run)?)
+            .arg(&run.id)
+            .arg(epoch.map(|epoch| epoch.to_string()).unwrap_or_default())
+            .invoke_async(&mut connection)
+            .await?;
+        Ok(Some(running).filter(|id| !id.is_empty()))
     }
 
     /// Wishes that the run in progress ends, or that the one that is wanted does not begin.

@@ -32,6 +32,10 @@ impl Runs {
         write.atomic().hset(self.keys.run(&self.sync), "body", encode("a run", &run)?);
         write.lpush(&reports, compact(&run)?).ltrim(&reports, 0, KEPT - 1);
         write.hset(&sync, "last_run", self.pool.clock.now_ms()).hdel(&sync, &["cancel", "drop"]);
+        write.del(self.keys.seen(&self.sync, &run.id));
+        if state == RunState::Done && run.proves {
+            write.hset(&sync, "proved", 1);
+        }
         if state == RunState::Done && run.kind == RunKind::Reconcile {
             write.hset(&sync, "whole", run.started.as_millisecond());
         }
@@ -41,6 +45,11 @@ impl Runs {
         let _: () = write.query_async(&mut self.pool.get().await?).await?;
         self.age_out().await?;
         Ok(run)
+    }
+
+    /// Whether a run has looked at what is not ours, before and after, and came to its end.
+    pub async fn has_proved(&self) -> Result<bool, StoreError> {
+        Ok(self.pool.get().await?.hexists(self.keys.sync(&self.sync), "proved").await?)
     }
 
     /// When the last reconcile that came to its end began (ms).

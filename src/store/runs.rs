@@ -118,22 +118,6 @@ impl Runs {
         Ok(NAMES.iter().zip(held).filter_map(|(n, v)| Some(((*n).to_owned(), v?))).collect())
     }
 
-    /// Begins a run in this epoch of Redis: it is no longer wanted.
-    pub async fn begin(&self, run: &Run, epoch: u64) -> Result<(), StoreError> {
-        let mut connection = self.pool.get().await?;
-        let state = self.keys.sync(&self.sync);
-        // One write: a run that is there and still wanted would be followed by another one.
-        let _: () = redis::pipe()
-            .atomic()
-            .hset(self.keys.run(&self.sync), "body", encode("a run", run)?)
-            .hset(self.keys.run_counts(), format!("{}:left", run.id), 0)
-            .hset(&state, "epoch", epoch)
-            .hdel(&state, &["wanted", "cancel", "drop"])
-            .query_async(&mut connection)
-            .await?;
-        Ok(())
-    }
-
     /// The epoch in which the last run began, as far as this Redis knows.
     pub async fn epoch(&self) -> Result<Option<u64>, StoreError> {
         Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "epoch").await?)

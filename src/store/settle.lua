@@ -59,7 +59,8 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
         redis.call('HDEL', KEYS[16], contact)
         if not s.keep_word then redis.call('HDEL', KEYS[18], contact) end
       end
-      if m.run then
+      -- A run that was given up has no counters any more.
+      if m.run and redis.call('HEXISTS', KEYS[12], m.run .. ':left') == 1 then
         redis.call('HINCRBY', KEYS[12], m.run .. ':left', -1)
         if given(s.count) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.count, 1) end
         if given(s.also) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.also, 1) end
@@ -74,7 +75,7 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
     end
   elseif m and s.clean and m.run and given(s.count) then
     -- The next look at it will be counted; this one was for nothing.
-    redis.call('HINCRBY', KEYS[12], m.run .. ':again', 1)
+    if redis.call('HEXISTS', KEYS[12], m.run .. ':left') == 1 then redis.call('HINCRBY', KEYS[12], m.run .. ':again', 1) end
   end
 end
 redis.call('SET', KEYS[14], ARGV[6])

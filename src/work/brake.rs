@@ -10,7 +10,7 @@ use crate::{
     push::Task,
     store::{
         StoreError,
-        brake::{Answer, Brake, Held, Kind, Standing, Used},
+        brake::{Answer, Brake, Held, Kind, Standing, Used, Word},
         current::SyncSpec,
         encode,
         keys::CrmKeys,
@@ -65,8 +65,9 @@ impl Room {
     }
 
     /// Which way a contact goes, and what that leaves.
-    fn decide(&mut self, contact: &str, wanted: &Held, standing: &Standing) -> Way {
-        match standing.word.as_ref().filter(|word| word.about == wanted.about).map(|word| word.answer) {
+    fn decide(&mut self, contact: &str, run: Option<&str>, wanted: &Held, standing: &Standing) -> Way {
+        let holds = |word: &&Word| word.about == wanted.about && (word.run.is_none() || word.run.as_deref() == run);
+        match standing.word.as_ref().filter(holds).map(|word| word.answer) {
             Some(Answer::Allow) => return Way::Free,
             Some(Answer::Discard) => return Way::Kept,
             None => {}
@@ -146,7 +147,7 @@ impl Work<'_> {
         let mut steps = Vec::new();
         for (task, standing) in watched.into_iter().zip(brake.standings(&contacts).await?) {
             let Some(wanted) = &task.brake else { continue };
-            match room.decide(&task.contact, wanted, &standing) {
+            match room.decide(&task.contact, task.mark.run.as_deref(), wanted, &standing) {
                 Way::Free => free.push(task),
                 Way::Spends => {
                     steps.push(Step { spend: Some(wanted.since), ..Step::of(&task.contact) });
@@ -178,7 +179,6 @@ impl Work<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::brake::Word;
 
     fn used(spent: usize) -> Used {
         Used { spent: (0..spent).map(|n| format!("spent{n}")).collect(), engaged: BTreeSet::new() }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn said(answer: Answer, about: &str) -> Standing {
-        Standing { word: Some(Word { about: about.into(), answer }), held: None }
+        Standing { word: Some(Word { about: about.into(), answer, run: None }), held: None }
     }
 
     #[test]
@@ -205,13 +205,23 @@ mod tests {
     fn what_exceeds_the_room_waits_and_then_everything_of_its_kind() {
         let mut room = Room::new(&Tune::default(), 10, used(4));
         let none = Standing::default();
-        assert_eq!(room.decide("a", &wanted(), &none), Way::Spends);
-        assert_eq!(room.decide("b", &wanted(), &none), Way::Stopped);
-        assert_eq!(room.decide("a", &wanted(), &none), Way::Free, "it is tried again");
+        assert_eq!(room.decide("a", None, &wanted(), &none), Way::Spends);
+        assert_eq!(room.decide("b", None, &wanted(), &none), Way::Stopped);
+        assert_eq!(room.decide("a", None, &wanted(), &none), Way::Free, "it is tried again");
         let mut engaged = Room::new(&Tune::default(), 10, Used { engaged: [Kind::Removal].into(), ..used(0) });
-        assert_eq!(engaged.decide("a", &wanted(), &none), Way::Stopped);
+        assert_eq!(engaged.decide("a", None, &wanted(), &none), Way::Stopped);
         let other = Held { kind: Kind::Overwrite, ..wanted() };
-        assert_eq!(engaged.decide("a", &other, &none), Way::Spends);
+        assert_eq!(engaged.decide("a", None, &other, &none), Way::Spends);
+    }
+
+    #[test]
+    fn who_applies_a_preview_agrees_for_that_run_alone() {
+        let agreed = Word { about: DELETED.into(), answer: Answer::Allow, run: Some("r1".into()) };
+        let standing = Standing { word: Some(agreed), held: None };
+        for (run, way) in [(Some("r1"), Way::Free), (Some("r2"), Way::Stopped), (None, Way::Stopped)] {
+            let mut room = Room::new(&Tune::default(), 10, used(5));
+            assert_eq!(room.decide("a", run, &wanted(), &standing), way, "{run:?}");
+        }
     }
 
     #[test]
@@ -226,7 +236,7 @@ mod tests {
             (held, false, Way::Stopped),
         ] {
             let mut room = Room::new(&Tune::default(), 10, used(if full { 5 } else { 0 }));
-            assert_eq!(room.decide("a", &wanted(), &standing), way, "{standing:?}");
+            assert_eq!(room.decide("a", None, &wanted(), &standing), way, "{standing:?}");
         }
     }
 }

@@ -131,6 +131,12 @@ impl Round {
 
 /// A reconcile has asked for the listing: it is brought up to date, and twins are folded.
 async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), Halt> {
+    const DONE: &str =
+        "if redis.call('HGET', KEYS[1], 'refresh') == ARGV[1] then redis.call('HDEL', KEYS[1], 'refresh') end";
+    let key = GoogleKeys::new(account.subject()).state();
+    let pool = account.tools.pool.clone();
+    let asked: String =
+        pool.get().await.map_err(StoreError::from)?.hget(&key, "refresh").await.map_err(StoreError::from)?;
     label::forget(account).await?;
     bring_up_to_date(account).await?;
     for sync in syncs {
@@ -149,9 +155,10 @@ async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), H
     }
     Box::pin(prove(account)).await?;
     account.take_down(None).await?;
-    let key = GoogleKeys::new(account.subject()).state();
-    let mut connection = account.tools.pool.get().await.map_err(StoreError::from)?;
-    let _: () = connection.hdel(&key, "refresh").await.map_err(StoreError::from)?;
+    // Whatever was asked for meanwhile is done next.
+    let mut connection = pool.get().await.map_err(StoreError::from)?;
+    let done = redis::Script::new(DONE);
+    let _: () = done.key(&key).arg(asked).invoke_async(&mut connection).await.map_err(StoreError::from)?;
     Ok(())
 }
 

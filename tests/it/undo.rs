@@ -208,7 +208,7 @@ async fn what_the_owner_changed_in_between_stays_and_is_named() {
         (&json!(true), &json!("changed since"))
     );
     assert_eq!(stays(&told, &id(50))["fields"], json!(["nicknames"]));
-    assert_eq!(stays(&told, &id(51))["fields"], json!(["memberships"]));
+    assert_eq!(stays(&told, &id(51))["why"], "let go of since", "its owner does not want it: that holds");
     let after = seen(&world).await;
     for (name, person) in before.iter().filter(|(name, _)| **name != known[1] && **name != known[2]) {
         assert_eq!(after.get(name), Some(person), "{name}");
@@ -224,6 +224,37 @@ async fn what_the_owner_changed_in_between_stays_and_is_named() {
     world.carnet(&["sync", "resume", "phone"]).await.done();
     service.reconcile().await;
     service.quiet(&world).await;
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_owner_wrote_before_a_later_write_of_ours_is_not_thrown_away() {
+    let world = world("policy = \"merge\"").await;
+    seeded(&world).await;
+    let service = world.start().await;
+    let first = service.reconcile().await;
+    let (named, opted_out) = (resource(&world.only(&id(50)).await), resource(&world.only(&id(3)).await));
+    world.user_edits(&named, json!({"nicknames": [{"value": "Nana"}]})).await;
+    world.crm_update(&id(50), json!({"phone": phone(150)})).await;
+    // One was looked at since, and found as it should be.
+    let looked_at = resource(&world.only(&id(51)).await);
+    world.user_edits(&looked_at, json!({"biographies": [{"value": "Aime le café."}]})).await;
+    world.crm_update(&id(51), json!({"companyName": "Érablière"})).await;
+    service.quiet(&world).await;
+    world.user_labels(&opted_out, &[], &[LABEL]).await;
+
+    let told = undo(&world, &[&first.id]).await;
+    assert_eq!(stays(&told, &id(50))["fields"], json!(["nicknames"]));
+    assert_eq!(stays(&told, &id(51))["fields"], json!(["biographies"]));
+    assert_eq!(stays(&told, &id(3))["why"], "let go of since");
+    let after = seen(&world).await;
+    assert!(after.contains_key(&named) && after.contains_key(&looked_at), "{told:#}");
+    world.carnet(&["sync", "resume", "phone"]).await.done();
+    service.reconcile().await;
+    service.quiet(&world).await;
+    let person = world.contact(&opted_out).await;
+    assert!(!labels(&person).contains(&LABEL.to_owned()), "the label stays off: {person:#}");
     service.nothing_left().await;
     service.stop().await;
 }

@@ -178,7 +178,9 @@ async fn begin_alone(tools: &Tools, sync: &SyncSpec, what: &What, subject: &str)
     let paused = run.of.as_ref().map_or_else(|| LEFT.to_owned(), |of| format!("undo of run {of}"));
     runs.set_paused(Some(&paused)).await?;
     runs.forget_whole().await?;
-    undos.begin(&run, tools.now().installation.epoch).await?;
+    if undos.begin(&run, Some(tools.now().installation.epoch)).await?.is_some() {
+        return Err(UndoError::Undoing);
+    }
     tracing::info!(sync = %sync.spec.name, run = %run.id, of = ?run.of, "undo begins; the sync is paused");
     Ok(run)
 }

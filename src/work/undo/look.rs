@@ -132,7 +132,7 @@ impl Scene<'_> {
         if !is_whole && !how.leaves() {
             return Reversal::Stays(Left { why: Why::Forgotten, fields: BTreeSet::new() });
         }
-        if !how.leaves() && looked.is_opted_out(&self.sync.id, self.labels) {
+        if !how.leaves() && self.is_opted_out(looked) {
             return Reversal::Stays(Left { why: Why::LetGo, fields: BTreeSet::new() });
         }
         if matches!(how, How::LeaveKeep | How::LeaveUnlabel) {
@@ -187,6 +187,17 @@ impl Scene<'_> {
         }
     }
 
+    /// Whether its owner took the sync's label off, and Carnet has not noticed yet: that holds, and everything stays. What this very
+    /// operation took off is another matter.
+    fn is_opted_out(&self, looked: &Looked) -> bool {
+        let link = looked.link.as_ref().filter(|link| link.is_followed());
+        let label = link.and_then(|link| link.holders.get(&self.sync.id));
+        let Some((label, person)) = label.zip(looked.person.as_ref()) else { return false };
+        let stamp = stamp_for(person, &self.sync.account.key, &looked.contact);
+        let is_our_doing = stamp.is_some_and(|stamp| stamp.op == self.op);
+        !is_our_doing && self.labels.contains(label) && !person.labels().any(|l| l == label)
+    }
+
     fn is_label_shared(&self, looked: &Looked) -> bool {
         let Some(person) = &looked.person else { return false };
         is_labelled_for_another(person, self.current, self.sync, &looked.contact)
@@ -204,14 +215,5 @@ impl Looked {
             && link.resource == person.resource_name
             && written.is_some()
             && update_time(person).as_deref() == written
-    }
-
-    /// Whether its owner took the sync's label off, and Carnet has not noticed yet: that holds, and everything stays.
-    fn is_opted_out(&self, sync: &str, labels: &BTreeSet<String>) -> bool {
-        let link = self.link.as_ref().filter(|link| link.is_followed());
-        let Some((label, person)) = link.and_then(|link| link.holders.get(sync)).zip(self.person.as_ref()) else {
-            return false;
-        };
-        labels.contains(label) && !person.labels().any(|l| l == label)
     }
 }

@@ -166,7 +166,7 @@ impl<G: Ground> Day<'_, G> {
         self.say(format!("let go on: {held:?}"));
         held.iter().for_each(|_| self.count("braked"));
         let about: Vec<_> = held.iter().map(|(contact, held)| (contact.clone(), held.about.clone())).collect();
-        brake.consent(&about).await.expect("remembered");
+        brake.say(&about, carnet::store::brake::Answer::Allow).await.expect("remembered");
         let contacts: Vec<_> = held.into_iter().map(|(contact, _)| (contact, None)).collect();
         let marking = Marking { sync: &sync.id, run: None, contacts: &contacts, run_body: None };
         mark(&pool, &keys, marking).await.expect("marked");
