@@ -39,7 +39,12 @@ pub struct Memory {
 impl Memory {
     /// Notes that the owner typed a value.
     pub fn types(&mut self, resource: &str, fact: Fact) {
-        self.taken.entry(resource.to_owned()).or_default().remove(&fact);
+        let is_back = self.taken.entry(resource.to_owned()).or_default().remove(&fact);
+        // What the CRM said too, taken away and put back between two looks: whose it is now, nobody can tell.
+        if is_back && self.said.values().any(|said| said.contains(&fact)) {
+            self.shared.entry(resource.to_owned()).or_default().insert(fact);
+            return;
+        }
         self.typed.entry(resource.to_owned()).or_default().insert(fact);
     }
 
