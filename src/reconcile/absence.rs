@@ -15,6 +15,7 @@ use crate::{
         StoreError,
         brake::{Answer, Brake, Held, Kind},
         current::SyncSpec,
+        keys::CrmKeys,
         ledger::LedgerView,
         runs::{Listed, Run},
     },
@@ -83,8 +84,23 @@ pub(super) async fn absent(
     Ok(absent)
 }
 
+/// Those to be read, and those that the brake stops unread because they are too many.
+pub(super) async fn weigh(
+    tools: &Tools,
+    sync: &SyncSpec,
+    absent: Vec<String>,
+) -> Result<(Vec<String>, Vec<String>), StoreError> {
+    let brake = Brake::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+    let (mut read, mut open) = answered(&brake, absent).await?;
+    if open.len() as u64 > Room::of(tools, sync).await?.left(Kind::Removal) {
+        return Ok((read, open));
+    }
+    read.append(&mut open);
+    Ok((read, Vec::new()))
+}
+
 /// Those whose removal was agreed to, and those of which nobody has said anything yet. The others stay.
-pub(super) async fn answered(brake: &Brake, absent: Vec<String>) -> Result<(Vec<String>, Vec<String>), StoreError> {
+async fn answered(brake: &Brake, absent: Vec<String>) -> Result<(Vec<String>, Vec<String>), StoreError> {
     let (mut agreed, mut open) = (Vec::new(), Vec::new());
     for chunk in absent.chunks(CHUNK) {
         for (contact, standing) in chunk.iter().zip(brake.standings(chunk).await?) {
@@ -116,13 +132,10 @@ impl Walk<'_> {
     }
 
     async fn look_or_stop(&self, run: &mut Run, absent: Vec<String>) -> Result<(), StoreError> {
-        let brake = Brake::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id);
-        let (mut looked_at, mut open) = answered(&brake, absent).await?;
-        if open.len() as u64 > Room::of(self.tools, self.sync).await?.left(Kind::Removal) {
-            run.listed.held = open.len() as u64;
-            self.stop_unread(&brake, &open).await?;
-        } else {
-            looked_at.append(&mut open);
+        let (looked_at, stopped) = weigh(self.tools, self.sync, absent).await?;
+        if !stopped.is_empty() {
+            run.listed.held = stopped.len() as u64;
+            self.stop_unread(&stopped).await?;
         }
         run.marked += looked_at.len() as u64;
         for chunk in looked_at.chunks(CHUNK) {
@@ -133,13 +146,13 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn stop_unread(&self, brake: &Brake, absent: &[String]) -> Result<(), StoreError> {
+    async fn stop_unread(&self, absent: &[String]) -> Result<(), StoreError> {
         let (name, since) = (&self.sync.spec.name, self.tools.pool.clock.now_ms());
         tracing::warn!(sync = %name, absent = absent.len(), "the CRM does not list so many contacts that the brake stops them; see `carnet brake list`");
         let why = "the CRM's list does not have it any more; together with it too many others";
         let held = Held { kind: Kind::Removal, why: why.to_owned(), since, about: DELETED.to_owned() };
         let list: Vec<(String, Held)> = absent.iter().map(|contact| (contact.clone(), held.clone())).collect();
-        brake.hold(&list).await
+        Brake::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id).hold(&list).await
     }
 }
 

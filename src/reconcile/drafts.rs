@@ -131,16 +131,8 @@ impl<'a> Drafts<'a> {
         }
     }
 
-    /// Waits a while for the account: a worker lets go after each slice.
     async fn claim(&self) -> Result<Account, PreviewError> {
-        let asked = Instant::now();
-        while asked.elapsed() < CLAIMED_WITHIN {
-            if let Some(account) = Account::claim(self.tools, self.google).await? {
-                return Ok(account);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        Err(PreviewError::Busy)
+        Account::claim_within(self.tools, self.google, CLAIMED_WITHIN).await?.ok_or(PreviewError::Busy)
     }
 
     /// Waits as a worker would, unless that is too long for somebody who looks on.

@@ -16,24 +16,17 @@ use crate::{
         forecast::{Forecast, Spend, Writes},
     },
     store::{
-        StoreError,
-        brake::{Brake, Kind},
-        census::Census,
-        current::SyncSpec,
-        keys::CrmKeys,
-        listing::Listing,
-        previews::Previews,
-        runs::Listed,
-        seal::random_text,
+        StoreError, census::Census, current::SyncSpec, keys::CrmKeys, listing::Listing, previews::Previews,
+        runs::Listed, seal::random_text,
     },
-    work::{Decided, Room, identifiers},
+    work::Decided,
 };
 
 use super::{
     absence,
     drafts::{Drafts, PreviewError},
     plan::Plan,
-    walk::{Differs, differs},
+    walk::{Differs, count_in, differs},
 };
 
 /// A preview as a whole; its entries are read page by page.
@@ -163,7 +156,7 @@ impl<'a> Look<'a> {
         let (mut cursor, mut waiting) = (None, Vec::new());
         loop {
             let page = self.drafts.page(cursor.as_ref()).await?;
-            self.note(&page.contacts).await?;
+            count_in(&self.census, self.drafts.sync, &page.contacts).await?;
             self.see(&page).await?;
             let fresh = self.without_repeats(page.contacts).await?;
             waiting.extend(self.differing(fresh).await?);
@@ -208,20 +201,13 @@ impl<'a> Look<'a> {
     async fn absent(&self) -> Result<(Vec<String>, u64), StoreError> {
         let (tools, sync) = (self.drafts.tools, self.drafts.sync);
         let came: u64 = tools.pool.get().await?.scard(&self.seen).await?;
-        let (mut read, mut stopped) = (Vec::new(), 0);
+        let (mut read, mut stopped) = (Vec::new(), Vec::new());
         if absence::doubt(&self.listed, came).is_none() {
             let absent = absence::absent(tools, sync, self.began, &self.seen).await?;
-            let brake = Brake::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-            let (agreed, open) = absence::answered(&brake, absent).await?;
-            read = agreed;
-            if open.len() as u64 > Room::of(tools, sync).await?.left(Kind::Removal) {
-                stopped = open.len() as u64;
-            } else {
-                read.extend(open);
-            }
+            (read, stopped) = absence::weigh(tools, sync, absent).await?;
         }
         let _: () = tools.pool.get().await?.del(&self.seen).await?;
-        Ok((read, stopped))
+        Ok((read, stopped.len() as u64))
     }
 
     /// Nothing is matched before every CRM contact was counted once.
@@ -229,18 +215,12 @@ impl<'a> Look<'a> {
         let mut cursor = None;
         loop {
             let page = self.drafts.page(cursor.as_ref()).await?;
-            self.note(&page.contacts).await?;
+            count_in(&self.census, self.drafts.sync, &page.contacts).await?;
             match page.next {
                 Some(next) => cursor = Some(next),
                 None => return Ok(self.census.set_complete().await?),
             }
         }
-    }
-
-    async fn note(&self, contacts: &[Contact]) -> Result<(), StoreError> {
-        let sync = self.drafts.sync;
-        let noted: Vec<_> = contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, sync)))).collect();
-        self.census.note(&noted).await
     }
 
     /// A contact may come again on a later page of the CRM's list: it has its entry already.

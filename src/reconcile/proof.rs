@@ -9,7 +9,7 @@ use crate::{
         current::SyncSpec,
         keys::GoogleKeys,
         proofs::{Moment, Proof, Proofs},
-        runs::Run,
+        runs::{Run, RunState, Runs},
     },
 };
 
@@ -46,12 +46,19 @@ impl Prover<'_> {
         proofs.proof(&run.id).await
     }
 
-    /// The report has it now, or there will be none.
-    pub async fn forget(&self, run: &Run) -> Result<(), StoreError> {
-        match self.proofs(run) {
-            Some(proofs) => proofs.forget(&run.id).await,
-            None => Ok(()),
+    /// Ends the run. The report has its proof now, or there will be none.
+    pub async fn finish(
+        &self,
+        runs: &Runs,
+        run: Run,
+        state: RunState,
+        error: Option<String>,
+    ) -> Result<Run, StoreError> {
+        let done = runs.finish(run, state, error).await?;
+        if let Some(proofs) = self.proofs(&done) {
+            proofs.forget(&done.id).await?;
         }
+        Ok(done)
     }
 
     fn proofs(&self, run: &Run) -> Option<Proofs> {

@@ -22,7 +22,7 @@ use crate::{
         brake::{Brake, Standing},
         census::Census,
         current::SyncSpec,
-        encode, journal,
+        encode,
         keys::CrmKeys,
         lease::Lease,
         ledger::LedgerView,
@@ -91,8 +91,7 @@ impl<'a> Walk<'a> {
         match ended {
             // The list goes in circles: reading on would never end.
             Err(Interrupted::Crm(failure @ CrmFailure::Stuck)) => {
-                self.prover().forget(&run).await?;
-                self.runs.finish(run, RunState::Failed, Some(failure.to_string())).await?;
+                self.prover().finish(&self.runs, run, RunState::Failed, Some(failure.to_string())).await?;
                 Ok(())
             }
             Err(interrupted) if !matches!(interrupted, Interrupted::Store(_)) => {
@@ -154,9 +153,8 @@ impl<'a> Walk<'a> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
         while self.may_go_on(run, lease).await? {
             let page = self.page(run, lease).await?;
-            let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
-            census.note(&noted).await?;
-            run.seen += noted.len() as u64;
+            count_in(&census, self.sync, &page.contacts).await?;
+            run.seen += page.contacts.len() as u64;
             if !advance(run, &page) {
                 return Ok(census.set_complete().await?);
             }
@@ -169,8 +167,7 @@ impl<'a> Walk<'a> {
         let census = Census::new(self.tools.pool.clone(), self.keys.clone());
         while self.hold_back(run, lease).await? {
             let mut page = self.page(run, lease).await?;
-            let noted: Vec<_> = page.contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, self.sync)))).collect();
-            census.note(&noted).await?;
+            count_in(&census, self.sync, &page.contacts).await?;
             if run.kind == RunKind::Preview {
                 self.keep_entries(run, &mut page).await?;
             }
@@ -278,7 +275,7 @@ impl<'a> Walk<'a> {
             }
             if !self.is_declared() {
                 let said = "the sync was removed while it ran".to_owned();
-                self.runs.finish(run.clone(), RunState::Failed, Some(said)).await?;
+                self.prover().finish(&self.runs, run.clone(), RunState::Failed, Some(said)).await?;
                 return Ok(());
             }
             self.pause(lease).await?;
@@ -289,7 +286,6 @@ impl<'a> Walk<'a> {
         let mut run = run.clone();
         run.proof = proof;
         if let Some(google) = &self.sync.google {
-            run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
             let noticed = other_writer(&self.tools.pool, &google.subject).await?;
             run.noticed = noticed.filter(|it| it.at >= run.started.as_millisecond()).map(|it| it.to_string());
         }
@@ -300,23 +296,32 @@ impl<'a> Walk<'a> {
         {
             self.runs.want("filter").await?;
         }
-        let done = self.runs.finish(run, RunState::Done, None).await?;
-        self.prover().forget(&done).await?;
+        let done = self.prover().finish(&self.runs, run, RunState::Done, None).await?;
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, seen = done.seen, marked = done.marked, counts = ?done.counts, "reconcile done");
         Ok(())
     }
 
-    /// Waits a moment until the next look at what is left.
     pub(super) async fn pause(&self, lease: &mut Lease) -> Result<(), StoreError> {
-        let look = self.tools.settings.tune.sweep / 4;
-        lease.ensure(look * 4).await?;
-        tokio::time::sleep(look).await;
-        Ok(())
+        pause(self.tools, lease).await
     }
 
     pub(super) async fn left(&self, run: &Run) -> Result<i64, StoreError> {
-        Ok(self.runs.counts(&run.id).await?.get("left").copied().unwrap_or(0))
+        self.runs.left(&run.id).await
     }
+}
+
+/// Waits a moment until the next look at what is left.
+pub(super) async fn pause(tools: &Tools, lease: &mut Lease) -> Result<(), StoreError> {
+    let look = tools.settings.tune.sweep / 4;
+    lease.ensure(look * 4).await?;
+    tokio::time::sleep(look).await;
+    Ok(())
+}
+
+/// Counts contacts of the CRM in.
+pub(super) async fn count_in(census: &Census, sync: &SyncSpec, contacts: &[Contact]) -> Result<(), StoreError> {
+    let noted: Vec<_> = contacts.iter().map(|c| (c.id.clone(), Some(identifiers(c, sync)))).collect();
+    census.note(&noted).await
 }
 
 /// Contacts of a preview that are read one by one. More are read as the CRM lists them.

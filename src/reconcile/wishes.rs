@@ -7,7 +7,7 @@ use redis::AsyncCommands;
 use crate::{
     claim::pause_of,
     store::{
-        StoreError, journal,
+        StoreError,
         keys::GoogleKeys,
         lease::Lease,
         runs::{Run, RunState},
@@ -72,7 +72,7 @@ impl Walk<'_> {
     /// Ends the run because somebody wishes so. Its marks go while nobody works on the Google account: by the worker that has it,
     /// or here.
     pub(super) async fn call_off(&self, lease: &mut Lease) -> Result<(), Interrupted> {
-        let Some(mut run) = self.runs.current().await?.filter(|run| !run.is_over()) else { return Ok(()) };
+        let Some(run) = self.runs.current().await?.filter(|run| !run.is_over()) else { return Ok(()) };
         let Some(google) = &self.sync.google else { return Ok(()) };
         self.runs.marks_no_more(&run.id).await?;
         while self.runs.to_drop().await?.is_some() {
@@ -89,9 +89,7 @@ impl Walk<'_> {
                 None => self.pause(lease).await?,
             }
         }
-        run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
-        let done = self.runs.finish(run, RunState::Cancelled, None).await?;
-        self.prover().forget(&done).await?;
+        let done = self.prover().finish(&self.runs, run, RunState::Cancelled, None).await?;
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, counts = ?done.counts, "reconcile cancelled");
         Ok(())
     }

@@ -15,30 +15,40 @@ use super::{
 /// Contacts that one step lets go of.
 const CHUNK: u64 = 500;
 
-/// Answers the id of the run in progress, or an empty text and the id of the last one.
-const ASK: &str = "
+/// The last run, and whether it is over ([`Run::is_over`]). KEYS 2 its key.
+macro_rules! run_of {
+    () => {
+        "
 local body = redis.call('HGET', KEYS[2], 'body')
 local run = body and cjson.decode(body)
-local over = not run or run.state == 'done' or run.state == 'failed' or run.state == 'cancelled'
+local over = not run or run.state == 'done' or run.state == 'failed' or run.state == 'cancelled'"
+    };
+}
+
+/// Answers the id of the run in progress, or an empty text and the id of the last one.
+const ASK: &str = concat!(
+    run_of!(),
+    "
 -- A run through the entries of a preview is no answer to the wish for a whole one, which comes after it.
 if not over and (run.kind or 'reconcile') == 'reconcile' then return { run.id, '' } end
 redis.call('HSET', KEYS[1], 'wanted', ARGV[1])
-return { '', run and run.id or '' }";
+return { '', run and run.id or '' }"
+);
 
 /// Answers the id of the run that will end, or an empty text and whether one was wanted.
-const CANCEL: &str = "
-local body = redis.call('HGET', KEYS[2], 'body')
-local run = body and cjson.decode(body)
+const CANCEL: &str = concat!(
+    run_of!(),
+    "
 local wanted = redis.call('HDEL', KEYS[1], 'wanted')
-if not run or run.state == 'done' or run.state == 'failed' or run.state == 'cancelled' then return { '', wanted } end
+if over then return { '', wanted } end
 redis.call('HSET', KEYS[1], 'cancel', run.id)
-return { run.id, wanted }";
+return { run.id, wanted }"
+);
 
 /// Begins a run unless another one is in progress; answers that one's id.
-const BEGIN: &str = "
-local body = redis.call('HGET', KEYS[2], 'body')
-local run = body and cjson.decode(body)
-local over = not run or run.state == 'done' or run.state == 'failed' or run.state == 'cancelled'
+const BEGIN: &str = concat!(
+    run_of!(),
+    "
 if not over then return run.id end
 redis.call('HSET', KEYS[2], 'body', ARGV[1])
 redis.call('HSET', KEYS[3], ARGV[2] .. ':left', 0)
@@ -47,7 +57,8 @@ if ARGV[3] ~= '' then
   redis.call('HSET', KEYS[1], 'epoch', ARGV[3])
   redis.call('HDEL', KEYS[1], 'wanted')
 end
-return ''";
+return ''"
+);
 
 /// Adds to the counters of a run that has not ended: it has a `left` until then.
 const ADD: &str = "
@@ -161,8 +172,7 @@ impl Runs {
     }
 
     async fn drop_lane(&self, run: &str, subject: &str, lane: &str) -> Result<u64, StoreError> {
-        let left = || async { Ok::<_, StoreError>(self.counts(run).await?.get("left").copied().unwrap_or(0)) };
-        let (before, mut first) = (left().await?, 0);
+        let (before, mut first) = (self.left(run).await?, 0);
         loop {
             let (looked_at, still): (u64, u64) = redis::Script::new(include_str!("drop.lua"))
                 .key(self.keys.marks(&self.sync))
@@ -179,7 +189,7 @@ impl Runs {
                 .invoke_async(&mut self.pool.get().await?)
                 .await?;
             if looked_at < CHUNK {
-                return Ok(u64::try_from(before - left().await?).unwrap_or(0));
+                return Ok(u64::try_from(before - self.left(run).await?).unwrap_or(0));
             }
             first += still;
         }

@@ -9,7 +9,7 @@ use super::{StoreError, keys::CrmKeys, pool::Pool};
 
 mod writes;
 
-pub use writes::{Span, Write, by_ids, is_whole, scan};
+pub use writes::{Write, by_ids, is_whole, scan};
 
 /// One entry, without the values that it holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -295,6 +295,19 @@ impl LedgerView {
         Ok(self.pool.get().await?.hlen(self.keys.owners(&self.subject)).await?)
     }
 
+    /// Every link, some at a time; one may come twice.
+    pub async fn each<T: DeserializeOwned>(&self, mut look: impl FnMut(String, T)) -> Result<(), StoreError> {
+        let mut from = 0;
+        loop {
+            let (next, links) = self.scan(from).await?;
+            links.into_iter().for_each(|(contact, link)| look(contact, link));
+            if next == 0 {
+                return Ok(());
+            }
+            from = next;
+        }
+    }
+
     /// Some links at a time, with where to go on; 0 begins, and 0 is the end. One may come twice.
     pub async fn scan<T: DeserializeOwned>(&self, from: u64) -> Result<(u64, Vec<(String, T)>), StoreError> {
         let mut scan = redis::cmd("HSCAN");

@@ -69,12 +69,9 @@ pub struct Run {
     /// The preview that it applies, or the run that it undoes.
     #[serde(default)]
     pub of: Option<String>,
-    /// What it wrote stands in the journal behind this entry …
+    /// What it wrote stands in the journal behind this entry.
     #[serde(default)]
     pub journal_from: Option<String>,
-    /// … up to and with this one, once it has ended.
-    #[serde(default)]
-    pub journal_to: Option<String>,
     /// Why it was started: `timer`, `asked`, `first`, `redis` (Redis was lost or went back), `filter` (it changed during
     /// the run before), `reconnect` (the CRM or the Google account was connected anew).
     pub why: String,
@@ -148,7 +145,6 @@ impl Run {
             kind: RunKind::Reconcile,
             of: None,
             journal_from: None,
-            journal_to: None,
             why: why.to_owned(),
             state,
             started,

@@ -82,6 +82,12 @@ impl Runs {
         Ok(Some(run))
     }
 
+    /// How many contacts of a run are not worked off yet.
+    pub async fn left(&self, run: &str) -> Result<i64, StoreError> {
+        let left: Option<i64> = self.pool.get().await?.hget(self.keys.run_counts(), format!("{run}:left")).await?;
+        Ok(left.unwrap_or(0))
+    }
+
     /// Counters of a run.
     pub async fn counts(&self, run: &str) -> Result<BTreeMap<String, i64>, StoreError> {
         const NAMES: [&str; 27] = [

@@ -96,15 +96,10 @@ async fn holds(view: &LedgerView, sync: &SyncSpec, tune: &Tune, spent: &BTreeSet
     if most * tune.brake_percent / 100 <= tune.brake_least {
         return Ok(most);
     }
-    let (mut held, mut from) = (0, 0);
-    loop {
-        let (next, links) = view.scan::<Link>(from).await?;
-        held += links.iter().filter(|(id, link)| link.is_held_by(&sync.id) && !spent.contains(id)).count() as u64;
-        if next == 0 {
-            return Ok(held + spent.len() as u64);
-        }
-        from = next;
-    }
+    let mut held = 0;
+    let is_left = |id: &str, link: &Link| link.is_held_by(&sync.id) && !spent.contains(id);
+    view.each::<Link>(|id, link| held += u64::from(is_left(&id, &link))).await?;
+    Ok(held + spent.len() as u64)
 }
 
 /// What an answer is about when a contact is outside the filter.

@@ -188,12 +188,13 @@ async fn anything_due(tools: &Tools, google: &GoogleAccount) -> Result<bool, Sto
 async fn next_due(tools: &Tools, google: &GoogleAccount) -> Result<Option<i64>, StoreError> {
     let mut next: Option<i64> = None;
     for sync in tools.now().syncs_of(&google.subject) {
-        for round in [Round::Live, Round::Undo, Round::Bulk] {
-            let (runs, lane) = round.of(tools, sync);
-            if !runs.held_up().await?.concerns(lane) {
-                next = [next, runs.next_due(&[lane]).await?].into_iter().flatten().min();
-            }
-        }
+        let (runs, _) = Round::Live.of(tools, sync);
+        let (undos, lane) = Round::Undo.of(tools, sync);
+        let held_up = runs.held_up().await?;
+        let lanes: Vec<Lane> = [Lane::Live, Lane::Bulk].into_iter().filter(|l| !held_up.concerns(*l)).collect();
+        // Nothing holds up an undo.
+        let due = [next, runs.next_due(&lanes).await?, undos.next_due(&[lane]).await?];
+        next = due.into_iter().flatten().min();
     }
     Ok(next)
 }

@@ -5,14 +5,18 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{super::proof::Prover, collect::collect, undos_of, what_of};
+use super::{
+    super::{proof::Prover, walk::pause},
+    collect::collect,
+    undos_of, what_of,
+};
 use crate::{
     claim::Tools,
     queue::dispatch::{Marking, mark},
     store::{
         StoreError,
         current::SyncSpec,
-        encode, journal,
+        encode,
         keys::CrmKeys,
         lease::Lease,
         runs::{Run, RunState, Runs, undo_lane},
@@ -64,7 +68,7 @@ impl Carry<'_> {
                 if self.stop.is_cancelled() || self.tools.now().sync_with_id(&self.sync.id).is_none() {
                     return Ok(());
                 }
-                self.pause(lease).await?;
+                pause(self.tools, lease).await?;
             }
             self.mark(&mut run, lease, ring).await?;
         }
@@ -77,7 +81,7 @@ impl Carry<'_> {
     async fn mark(&self, run: &mut Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), StoreError> {
         let Some(what) = what_of(self.tools, self.sync, run).await? else {
             let said = "the run that it was to undo is not known any more".to_owned();
-            self.undos.finish(run.clone(), RunState::Failed, Some(said)).await?;
+            self.prover().finish(&self.undos, run.clone(), RunState::Failed, Some(said)).await?;
             run.state = RunState::Failed;
             return Ok(());
         };
@@ -105,21 +109,13 @@ impl Carry<'_> {
         mark(&self.tools.pool, &self.keys, marking).await
     }
 
-    /// Waits a moment until the next look.
-    async fn pause(&self, lease: &mut Lease) -> Result<(), StoreError> {
-        let look = self.tools.settings.tune.sweep / 4;
-        lease.ensure(look * 4).await?;
-        tokio::time::sleep(look).await;
-        Ok(())
-    }
-
     fn prover(&self) -> Prover<'_> {
         Prover { tools: self.tools, sync: self.sync }
     }
 
     async fn wait(&self, mut run: Run, lease: &mut Lease, ring: &(dyn Fn() + Send + Sync)) -> Result<(), StoreError> {
         run.proof = loop {
-            if self.undos.counts(&run.id).await?.get("left").copied().unwrap_or(0) == 0
+            if self.undos.left(&run.id).await? == 0
                 && let Some(proof) = self.prover().proof(&run, ring).await?
             {
                 break proof;
@@ -129,16 +125,12 @@ impl Carry<'_> {
             }
             if self.tools.now().sync_with_id(&self.sync.id).is_none() {
                 let said = "the sync was removed while it was undone".to_owned();
-                self.undos.finish(run, RunState::Failed, Some(said)).await?;
+                self.prover().finish(&self.undos, run, RunState::Failed, Some(said)).await?;
                 return Ok(());
             }
-            self.pause(lease).await?;
+            pause(self.tools, lease).await?;
         };
-        if let Some(google) = &self.sync.google {
-            run.journal_to = Some(journal::end(&self.tools.pool, &self.keys, &google.subject).await?);
-        }
-        let done = self.undos.finish(run, RunState::Done, None).await?;
-        self.prover().forget(&done).await?;
+        let done = self.prover().finish(&self.undos, run, RunState::Done, None).await?;
         tracing::info!(sync = %self.sync.spec.name, run = %done.id, counts = ?done.counts, "undo done");
         Ok(())
     }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use redis::AsyncCommands;
-
 use super::What;
 use crate::{
     claim::Tools,
@@ -11,12 +9,15 @@ use crate::{
     store::{
         StoreError,
         current::SyncSpec,
-        decode,
-        journal::{Span, is_whole, scan},
+        journal::{is_whole, scan},
         keys::CrmKeys,
+        ledger::LedgerView,
     },
     work::{Asked, How},
 };
+
+/// Before the first entry of a journal.
+const EVERYTHING: &str = "0-0";
 
 /// What is to be looked at.
 pub(super) struct Collected {
@@ -36,12 +37,12 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
     if matches!(how, How::LeaveKeep | How::LeaveUnlabel) {
         return Ok(Collected { contacts, is_whole: true });
     }
-    let span = match what {
-        // To the end: a write whose answer was lost is entered when it shows that it was done.
-        What::Run(run) => Span { from: run.journal_from.clone().unwrap_or_else(|| "0-0".into()), to: None },
-        What::Leave(_) => Span::whole(),
+    // To the end: a write whose answer was lost is entered when it shows that it was done.
+    let from = match what {
+        What::Run(run) => run.journal_from.as_deref().unwrap_or(EVERYTHING),
+        What::Leave(_) => EVERYTHING,
     };
-    scan(pool, &keys, &subject, &span, |id, write| {
+    scan(pool, &keys, &subject, from, |id, write| {
         let is_its = write.sync == sync.id && what.of().is_none_or(|run| write.run == run);
         // What was only noticed wrote nothing.
         if !is_its || (write.mask.is_empty() && write.action != "trashed") {
@@ -56,21 +57,14 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
         }
     })
     .await?;
-    let is_whole = is_whole(pool, &keys, &subject, &span.from).await?;
+    let is_whole = is_whole(pool, &keys, &subject, from).await?;
     Ok(Collected { contacts, is_whole })
 }
 
 /// The contacts that the sync holds.
 async fn held(tools: &Tools, sync: &SyncSpec, subject: &str) -> Result<Vec<String>, StoreError> {
-    let mut connection = tools.pool.get().await?;
-    let key = CrmKeys::new(&sync.account.key).links(subject);
+    let view = LedgerView::new(tools.pool.clone(), &sync.account.key, subject);
     let mut held = Vec::new();
-    let mut links = connection.hscan::<_, (String, String)>(key).await?;
-    while let Some(next) = links.next_item().await {
-        let (contact, text) = next?;
-        if decode::<Link>("a link", &text)?.is_held_by(&sync.id) {
-            held.push(contact);
-        }
-    }
+    view.each::<Link>(|contact, link| held.extend(link.is_held_by(&sync.id).then_some(contact))).await?;
     Ok(held)
 }

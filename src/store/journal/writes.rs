@@ -30,35 +30,19 @@ pub struct Write {
     pub after: String,
 }
 
-/// A part of the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// Behind this entry …
-    pub from: String,
-    /// … up to and with this one; to the end without.
-    pub to: Option<String>,
-}
-
-impl Span {
-    /// The whole journal.
-    pub fn whole() -> Self {
-        Self { from: "0-0".into(), to: None }
-    }
-}
-
-/// Goes through a part of the journal, oldest first: `look` is given each entry with its id.
+/// Goes through the journal from behind the entry `from` (`0-0`: all of it), oldest first: `look` is given each entry with its id.
 pub async fn scan(
     pool: &Pool,
     keys: &CrmKeys,
     subject: &str,
-    span: &Span,
+    from: &str,
     mut look: impl FnMut(&str, Write),
 ) -> Result<(), StoreError> {
     let mut connection = pool.get().await?;
-    let (mut after, to) = (span.from.clone(), span.to.as_deref().unwrap_or("+"));
+    let mut after = from.to_owned();
     loop {
         let from = format!("({after}");
-        let page: StreamRangeReply = connection.xrange_count(keys.journal(subject), from, to, PAGE).await?;
+        let page: StreamRangeReply = connection.xrange_count(keys.journal(subject), from, "+", PAGE).await?;
         let Some(last) = page.ids.last() else { return Ok(()) };
         after.clone_from(&last.id);
         page.ids.iter().for_each(|entry| look(&entry.id, read(entry)));
