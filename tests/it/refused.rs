@@ -123,7 +123,7 @@ async fn logs_hold_neither_personal_data_nor_secrets() {
         "biographies": [{"value": "Poutine"}], "phoneNumbers": [{"value": "514-555-0123"}]})])
         .await;
     world.apply(&world.declared()).await.done();
-    let listen = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address").to_string();
+    let listen = crate::world::process::free_address().await;
     let log = world.dir.path().join("log");
     let file = std::fs::File::create(&log).expect("a file");
     let mut child = world.program(&listen).arg("serve").stderr(Stdio::from(file)).spawn().expect("the program runs");

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fs::File,
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use carnet::{
@@ -72,10 +75,19 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody uses at the moment.
+/// A port that nobody uses, also while a service of ours is down between two lives: no other test gets it, and it lies below
+/// those that the system gives to outgoing connections (32768 and above on Linux).
 pub async fn free_address() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    listener.local_addr().expect("an address").to_string()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Two runs of the suite at the same time begin at different places.
+    let first = std::process::id().wrapping_mul(97);
+    loop {
+        let port = 12_000 + first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let address = format!("127.0.0.1:{port}");
+        if tokio::net::TcpListener::bind(&address).await.is_ok() {
+            return address;
+        }
+    }
 }
 
 impl World {
