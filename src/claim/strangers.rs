@@ -1,9 +1,14 @@
 //! The persons of a Google account that are not ours: looked at before and after a run, and compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Mutex, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    google::people::ListCursor,
+    google::{failure::Class, people::ListCursor},
     plan::fingerprint,
     store::{
         StoreError,
@@ -17,11 +22,12 @@ use super::{Account, Halt};
 /// Looks as often as runs have asked for; nothing is written to Google.
 pub async fn prove(account: &mut Account) -> Result<(), Halt> {
     let proofs = Proofs::new(account.tools.pool.clone(), account.subject());
-    let wanted = proofs.wanted().await?;
+    let mut wanted = proofs.wanted().await?;
+    wanted.sort();
     if wanted.is_empty() {
         return Ok(());
     }
-    let look = look(account).await?;
+    let look = look(account, &wanted).await?;
     for (run, moment) in wanted {
         match moment {
             Moment::Before => proofs.keep(&run, &look.strangers).await?,
@@ -44,11 +50,51 @@ struct Look {
     managed: BTreeSet<String>,
 }
 
-async fn look(account: &mut Account) -> Result<Look, Halt> {
-    let mut look = Look::default();
-    let mut cursor = Some(ListCursor::plain());
+/// A look that Google's limit has stopped: it goes on with the page that was refused, if it is soon and for the same runs. Known to
+/// this process only; another one begins anew.
+struct Stopped {
+    wanted: Vec<(String, Moment)>,
+    began: Timestamp,
+    look: Look,
+    at: ListCursor,
+}
+
+/// Looks that were stopped, by Google account.
+#[derive(Default)]
+pub struct StoppedLooks(Mutex<HashMap<String, Stopped>>);
+
+/// Google's page tokens are not promised to live long, and a look is to be of one time.
+const SOON: SignedDuration = SignedDuration::from_mins(15);
+
+impl StoppedLooks {
+    fn take(
+        &self,
+        subject: &str,
+        wanted: &[(String, Moment)],
+        now: Timestamp,
+    ) -> Option<(Timestamp, Look, ListCursor)> {
+        let stopped = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(subject)?;
+        let goes_on = stopped.wanted == wanted && now.duration_since(stopped.began) < SOON;
+        goes_on.then_some((stopped.began, stopped.look, stopped.at))
+    }
+}
+
+async fn look(account: &mut Account, wanted: &[(String, Moment)]) -> Result<Look, Halt> {
+    let (tools, subject, now) = (account.tools.clone(), account.subject().to_owned(), account.tools.pool.clock.now());
+    let (began, mut look, first) =
+        tools.stopped_looks.take(&subject, wanted, now).unwrap_or_else(|| (now, Look::default(), ListCursor::plain()));
+    let mut cursor = Some(first);
     while let Some(at) = cursor {
-        let page = account.list(&at).await?;
+        let page = match account.list(&at).await {
+            Ok(page) => page,
+            Err(halt) => {
+                if is_limit(&halt) {
+                    let stopped = Stopped { wanted: wanted.to_vec(), began, look, at };
+                    tools.stopped_looks.0.lock().unwrap_or_else(PoisonError::into_inner).insert(subject, stopped);
+                }
+                return Err(halt);
+            }
+        };
         for person in page.people {
             match fingerprint::of_stranger(&person) {
                 Some(print) => drop(look.strangers.insert(person.resource_name, print)),
@@ -58,6 +104,14 @@ async fn look(account: &mut Account) -> Result<Look, Halt> {
         cursor = page.next;
     }
     Ok(look)
+}
+
+fn is_limit(halt: &Halt) -> bool {
+    match halt {
+        Halt::NotNow(_) => true,
+        Halt::Failure(failure) => failure.class() == Class::Quota,
+        _ => false,
+    }
 }
 
 /// Those of these persons that have a link by now: a listing may be a moment behind an adoption.

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::google_token::AccessFailure;
+use super::{google_token::AccessFailure, strangers::StoppedLooks};
 
 /// The clients cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,8 @@ pub struct Tools {
     pub highlevel: HighLevel,
     /// HighLevel's token endpoint.
     pub highlevel_oauth: HighLevelOauth,
+    /// Looks at people's own contacts that Google's limit has stopped.
+    pub stopped_looks: StoppedLooks,
     /// Name of this process in leases.
     pub holder: String,
     /// Told to stop: no further call to Google leaves.
@@ -73,6 +75,7 @@ impl Tools {
                 settings.google_userinfo_url.clone(),
             ),
             access_tokens: AccessTokens::new(),
+            stopped_looks: StoppedLooks::default(),
             highlevel: HighLevel::new(settings.highlevel_api_url.clone(), &settings.tune).map_err(tls)?,
             highlevel_oauth: HighLevelOauth::new(settings.highlevel_api_url.clone(), &settings.tune).map_err(tls)?,
             holder: format!(

@@ -4,7 +4,7 @@ mod filters;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -22,7 +22,11 @@ use crate::{
         oauth::{Oauth, OauthApp},
     },
     receive::Doors,
-    store::registry::{GoogleConnection, Registry, each_secret, exported_secret, open_secret, seal_secret},
+    store::{
+        keys::CrmKeys,
+        registry::{GoogleConnection, Registry, each_secret, exported_secret, open_secret, seal_secret},
+        runs::{Runs, undo_lane},
+    },
 };
 
 use super::{declared_file, output};
@@ -113,6 +117,7 @@ pub async fn apply_declared(
         };
         ids.insert(sync.name.clone(), id);
     }
+    nobody_leaves(foundation, &held, &ids).await?;
     let epoch = foundation.installation().epoch;
     foundation
         .registry
@@ -139,6 +144,24 @@ fn links<'a>(
     accounts: impl Iterator<Item = &'a Google>,
 ) -> anyhow::Result<BTreeMap<String, String>> {
     accounts.map(|g| Ok((g.name.clone(), connect_link(sealer, &settings.public_url, &g.name)?))).collect()
+}
+
+/// A sync whose contacts are being taken back is not taken out in the middle: what is left would keep its label and stamp.
+async fn nobody_leaves(foundation: &Foundation, held: &Registry, ids: &BTreeMap<String, String>) -> anyhow::Result<()> {
+    let current = foundation.current(foundation.installation().clone()).await?;
+    let goes = |id: &&String| !ids.values().any(|kept| kept == *id);
+    for (name, id) in held.sync_ids.iter().filter(|(_, id)| goes(id)) {
+        let Some(sync) = current.sync_with_id(id) else { continue };
+        let keys = CrmKeys::new(&sync.account.key);
+        let undos = Runs::new(foundation.pool.clone(), keys, &undo_lane(id));
+        if undos.current().await?.is_some_and(|run| !run.is_over()) {
+            bail!(
+                "the sync \"{name}\" is being left or undone at the moment and can be removed once that has ended; \
+                 apply the file again then. Nothing was changed."
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The id of a sync that only got another name: what it manages stays its own.

@@ -43,7 +43,9 @@ async fn intend(account: &Account, context: &mut Context<'_>, tasks: &[Task]) ->
     let mut intents = Vec::with_capacity(tasks.len());
     for task in tasks {
         let op = task.link.as_ref().map(|l| l.op.clone()).unwrap_or_default();
-        let intent = Intent { op, at: now, not_after: now + latest.max(0), absent_at: None, alone: false };
+        let (sync, run) = (context.sync.id.clone(), task.mark.run.clone());
+        let not_after = now + latest.max(0);
+        let intent = Intent { op, sync, run, at: now, not_after, absent_at: None, alone: false };
         let mut step = Step::of(&task.contact);
         step.intent = Some(Some(encode("an intent", &intent)?));
         steps.push(step);

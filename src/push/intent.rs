@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 pub struct Intent {
     /// Operation id, also in the stamp.
     pub op: String,
+    /// Id of the sync that began it.
+    #[serde(default)]
+    pub sync: String,
+    /// The run that it was part of.
+    #[serde(default)]
+    pub run: Option<String>,
     /// When it was written (ms).
     pub at: i64,
     /// The request has left or never will after this time (ms).
@@ -45,7 +51,15 @@ mod tests {
 
     #[test]
     fn an_intent_is_looked_for_twice_a_window_apart() {
-        let mut intent = Intent { op: "o".into(), at: 0, not_after: 100, absent_at: None, alone: false };
+        let mut intent = Intent {
+            op: "o".into(),
+            sync: "s".into(),
+            run: None,
+            at: 0,
+            not_after: 100,
+            absent_at: None,
+            alone: false,
+        };
         assert_eq!(intent.resolve(0, 30, 300), Resolve::Wait(130));
         assert_eq!(intent.resolve(130, 30, 300), Resolve::Look);
         intent.absent_at = Some(140);

@@ -25,7 +25,7 @@ local function mark(contact, at, deleted, due_key, bulk_key, marks_key)
   m.at = math.max(m.at or 0, at)
   if deleted then m.deleted = true end
   -- A contact that a reconcile had marked is now a live one: it goes first, the run still counts it.
-  m.bulk = nil
+  m.bulk, m.dropped = nil, nil
   redis.call('ZREM', bulk_key, contact)
   redis.call('HSET', marks_key, contact, cjson.encode(m))
   redis.call('ZADD', due_key, math.min(now + window, math.max(m.first + most, now)), contact)

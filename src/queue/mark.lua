@@ -11,6 +11,7 @@ for _, item in ipairs(list) do
   local m = old and cjson.decode(old) or { first = now, tries = 0 }
   local was_live = old and not m.bulk
   m.gen = redis.call('INCR', KEYS[1])
+  m.dropped = nil
   if lane == 'bulk' and not was_live then
     m.bulk = true
     redis.call('ZADD', KEYS[3], now, contact)

@@ -1,10 +1,12 @@
 //! Updates that were begun: what the journal is to say of them, should their answer never be heard. Evidence, not state: it
 //! counts only when Google shows the operation's stamp, and the next update of the contact takes its place.
 
+use std::collections::HashMap;
+
 use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, decode, encode, keys::CrmKeys, pool::Pool};
+use super::{StoreError, decode, encode, journal::Write, keys::CrmKeys, pool::Pool};
 
 /// An update that was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +15,13 @@ pub struct Begun {
     pub op: String,
     /// The journal's entry, as flat fields and values.
     pub entry: Vec<String>,
+}
+
+impl Begun {
+    /// What it wrote, if it was done.
+    pub fn write(&self) -> Write {
+        Write::of_entry(&self.entry)
+    }
 }
 
 /// Remembers updates that are about to leave, by contact.
@@ -24,6 +33,12 @@ pub async fn note(pool: &Pool, keys: &CrmKeys, subject: &str, begun: &[(&str, Be
     let fields: Vec<(&str, String)> = fields.collect::<Result<_, StoreError>>()?;
     let _: () = pool.get().await?.hset_multiple(keys.begun(subject), &fields).await?;
     Ok(())
+}
+
+/// Every update that is not known to have ended, by contact.
+pub async fn all(pool: &Pool, keys: &CrmKeys, subject: &str) -> Result<Vec<(String, Begun)>, StoreError> {
+    let held: HashMap<String, String> = pool.get().await?.hgetall(keys.begun(subject)).await?;
+    held.into_iter().map(|(contact, text)| Ok((contact, decode("an update", &text)?))).collect()
 }
 
 /// The update of a contact that was begun last and is not known to have ended.

@@ -29,6 +29,7 @@ for _, contact in ipairs(contacts) do
       redis.call('HINCRBY', KEYS[5], run .. ':let-go', 1)
     else
       if m.bulk then
+        m.dropped = true
         redis.call('ZADD', KEYS[2], redis.call('ZSCORE', KEYS[3], contact), contact)
         redis.call('ZREM', KEYS[3], contact)
         redis.call('HDEL', KEYS[4], contact)

@@ -47,6 +47,8 @@ pub struct Mark {
     pub look: bool,
     /// Why it still waits, as a code.
     pub why: Option<String>,
+    /// Its run was cancelled in the middle of a call: the call is followed to its end, and that is all.
+    pub dropped: bool,
 }
 
 /// What became of one contact. `None` leaves things as they are; `Some(None)` removes.
@@ -260,6 +262,12 @@ impl LedgerView {
     /// Intents of these contacts.
     pub async fn intents<T: DeserializeOwned>(&self, contacts: &[String]) -> Result<Vec<Option<T>>, StoreError> {
         self.many("an intent", self.keys.intents(&self.subject), contacts).await
+    }
+
+    /// Every create that is not known to have ended: contact → intent.
+    pub async fn open_intents<T: DeserializeOwned>(&self) -> Result<Vec<(String, T)>, StoreError> {
+        let held: HashMap<String, String> = self.pool.get().await?.hgetall(self.keys.intents(&self.subject)).await?;
+        held.into_iter().map(|(contact, text)| Ok((contact, decode("an intent", &text)?))).collect()
     }
 
     /// Decisions about these contacts.

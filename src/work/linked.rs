@@ -202,7 +202,15 @@ impl Work<'_> {
         let (pool, keys) = (&self.tools.pool, self.context.keys());
         let Some(stamp) = stamp_for(person, &self.sync.account.key, contact) else { return Ok(()) };
         let begun = begun::of(pool, &keys, account.subject(), contact).await?;
-        let Some(begun) = begun.filter(|begun| begun.op == stamp.op) else { return Ok(()) };
+        let Some(begun) = begun else { return Ok(()) };
+        if begun.op != stamp.op {
+            let window = i64::try_from(self.tools.settings.tune.propagation.as_millis()).unwrap_or(i64::MAX);
+            // What Google does not show by now did not happen.
+            if begun.write().at.saturating_add(window.saturating_mul(2)) < pool.clock.now_ms() {
+                begun::forget(pool, &keys, account.subject(), &[contact]).await?;
+            }
+            return Ok(());
+        }
         let mut step = Step::of(contact);
         step.journal = Some(begun.entry);
         self.context.settle(&[step]).await?;

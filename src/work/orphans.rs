@@ -8,7 +8,13 @@ use crate::{
         stamp::stamp_mark,
     },
     queue::dispatch::{Marking, mark},
-    store::{current::SyncSpec, keys::CrmKeys, ledger::LedgerView, listing::Listing, runs::Runs},
+    store::{
+        current::SyncSpec,
+        keys::CrmKeys,
+        ledger::LedgerView,
+        listing::Listing,
+        runs::{Lane, Runs},
+    },
 };
 
 /// Contacts asked for at a time.
@@ -22,8 +28,8 @@ pub async fn mark_orphans(account: &Account, sync: &SyncSpec) -> Result<(), Halt
     let view = LedgerView::new(pool.clone(), &sync.account.key, account.subject());
     let keys = CrmKeys::new(&sync.account.key);
     let runs = Runs::new(pool.clone(), keys.clone(), &sync.id);
-    // A run that ends marks nothing more; the next one will.
-    if runs.held_up().await?.cancelled {
+    // A run that ends marks nothing more, and of a sync that stands still nobody looks at what it had: the next listing tells again.
+    if runs.held_up().await?.concerns(Lane::Bulk) {
         return Ok(());
     }
     let run = runs.current().await?.filter(|run| !run.is_over());

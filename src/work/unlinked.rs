@@ -11,8 +11,11 @@ use crate::{
         identity::{Question, Verdict},
         stamp::{Origin, stamp_for},
     },
-    push::{Deed, Task},
-    store::{StoreError, encode, ledger::Step},
+    push::{Deed, Task, intent::Intent},
+    store::{
+        StoreError, encode,
+        ledger::{Mark, Step},
+    },
 };
 
 use super::{
@@ -156,14 +159,15 @@ impl Work<'_> {
     }
 
     /// The journal's entry of a create whose answer was never heard.
-    fn made_after_all(&self, item: &Item, person: &Person, op: &str) -> Result<Option<Vec<String>>, StoreError> {
+    fn made_after_all(&self, item: &Item, person: &Person, intent: &Intent) -> Result<Option<Vec<String>>, StoreError> {
         let stamp = stamp_for(person, &self.sync.account.key, &item.contact);
-        if stamp.is_none_or(|stamp| stamp.op != op) {
+        if stamp.is_none_or(|stamp| stamp.op != intent.op) {
             return Ok(None);
         }
         let task = Task {
             contact: item.contact.clone(),
-            mark: item.mark.clone(),
+            // The run may have been cancelled since; it was its doing all the same.
+            mark: Mark { run: intent.run.clone(), ..item.mark.clone() },
             deed: Deed::Create { person: Box::new(person.clone()) },
             link: None,
             disown: None,
@@ -200,12 +204,15 @@ impl Work<'_> {
                 }
                 // It was done: the contact is looked at again, and found by its stamp.
                 (Found::Stamped(person), _) => {
-                    let journal = self.made_after_all(&item, &person, &intent.op)?;
+                    let journal = self.made_after_all(&item, &person, intent)?;
                     Step { journal, ..settle::resolved(&self.context, &item, false) }
                 }
                 (Found::Twins(_), _) => settle::resolved(&self.context, &item, false),
                 (_, Allowed::FirstLook) => uncertain::absent_once(&self.context, &item.contact, &item.mark, intent)?,
                 // Twice not there: it did not happen.
+                _ if item.mark.dropped => {
+                    Step { intent: Some(None), ..settle::clean(&item.contact, &item.mark, "skipped") }
+                }
                 _ if item.mark.tries >= most => {
                     let sentence = "Google kept failing when this contact was to be made";
                     self.context.dead_letter(&item.contact, &item.mark, "google_keeps_failing", sentence, "", "")

@@ -78,3 +78,27 @@ async fn what_its_owner_does_meanwhile_is_told_apart() {
     service.nothing_left().await;
     service.stop().await;
 }
+
+/// Three pages of contacts.
+const PAGES: usize = 2_100;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_googles_limit_stops_goes_on_where_it_was() {
+    const LIST: &str = "people.connections.list";
+    let world = World::new().await;
+    world.crm_seed(&[json!({"firstName": "Aimée", "lastName": "Roy", "email": "aimee@example.com"})]).await;
+    world.google_seed(&(0..PAGES).map(own).collect::<Vec<_>>()).await;
+    // The account is read once, and then looked at: the look's third page is refused.
+    world.google_fault(json!({"match": LIST, "kind": "status", "status": 429, "retry_after": 1, "skip": 5})).await;
+    let service = world.start().await;
+    service.runs().want("asked").await.expect("asked");
+    looked(&service).await;
+    let pages = world.calls(LIST, 200).await;
+    assert_eq!((world.calls(LIST, 429).await, pages), (1, 3 + 1 + 3), "read, brought up to date meanwhile, looked at");
+    until("the run to end", async || service.runs().current().await.expect("runs").is_some_and(|run| run.is_over()))
+        .await;
+    let run = service.runs().current().await.expect("runs").expect("a run");
+    assert_eq!(run.proof.map(|proof| proof.unchanged), Some(PAGES as u64));
+    service.nothing_left().await;
+    service.stop().await;
+}

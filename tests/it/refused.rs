@@ -4,7 +4,6 @@ use std::{process::Stdio, time::Instant};
 
 use carnet::{app::foundation::Foundation, config::Settings};
 use serde_json::json;
-use tokio::net::TcpListener;
 
 use crate::world::{PATIENCE, World, text, until};
 

@@ -7,9 +7,9 @@ use crate::{
     claim::Tools,
     plan::link::Link,
     store::{
-        StoreError,
+        StoreError, begun,
         current::SyncSpec,
-        journal::{is_whole, scan},
+        journal::{Write, is_whole, scan},
         keys::CrmKeys,
         ledger::LedgerView,
     },
@@ -32,8 +32,7 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
     let subject = sync.google.as_ref().map(|google| google.subject.clone()).unwrap_or_default();
     let (pool, keys, how) = (&tools.pool, CrmKeys::new(&sync.account.key), what.how());
     let held = if how.leaves() { held(tools, sync, &subject).await? } else { Vec::new() };
-    let mut contacts: BTreeMap<String, Asked> =
-        held.into_iter().map(|contact| (contact, Asked { how, entries: Vec::new() })).collect();
+    let mut contacts: BTreeMap<String, Asked> = held.into_iter().map(|contact| (contact, Asked::of(how))).collect();
     if matches!(how, How::LeaveKeep | How::LeaveUnlabel) {
         return Ok(Collected { contacts, is_whole: true });
     }
@@ -42,21 +41,33 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
         What::Run(run) => run.journal_from.as_deref().unwrap_or(EVERYTHING),
         What::Leave(_) => EVERYTHING,
     };
+    let is_its = |write: &Write| write.sync == sync.id && what.of().is_none_or(|run| write.run == run);
     scan(pool, &keys, &subject, from, |id, write| {
-        let is_its = write.sync == sync.id && what.of().is_none_or(|run| write.run == run);
         // What was only noticed wrote nothing.
-        if !is_its || (write.mask.is_empty() && write.action != "trashed") {
+        if !is_its(&write) || (write.mask.is_empty() && write.action != "trashed") {
             return;
         }
         let asked = match how.leaves() {
             true => contacts.get_mut(&write.contact),
-            false => Some(contacts.entry(write.contact).or_insert_with(|| Asked { how, entries: Vec::new() })),
+            false => Some(contacts.entry(write.contact).or_insert_with(|| Asked::of(how))),
         };
         if let Some(asked) = asked {
             asked.entries.push(id.to_owned());
         }
     })
     .await?;
+    for (contact, begun) in begun::all(pool, &keys, &subject).await? {
+        if !is_its(&begun.write()) {
+            continue;
+        }
+        let asked = match how.leaves() {
+            true => contacts.get_mut(&contact),
+            false => Some(contacts.entry(contact).or_insert_with(|| Asked::of(how))),
+        };
+        if let Some(asked) = asked {
+            asked.begun = Some(begun.op);
+        }
+    }
     let is_whole = is_whole(pool, &keys, &subject, from).await?;
     Ok(Collected { contacts, is_whole })
 }

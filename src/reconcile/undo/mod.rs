@@ -11,12 +11,14 @@ use jiff::SignedDuration;
 
 use crate::{
     claim::{Halt, Tools},
+    push::intent::Intent,
     store::{
         StoreError,
         current::SyncSpec,
         journal,
         keys::CrmKeys,
         lease::Lease,
+        ledger::LedgerView,
         runs::{Run, RunKind, RunState, Runs, undo_lane},
         seal::random_text,
     },
@@ -78,6 +80,11 @@ pub enum UndoError {
     Running(String),
     #[error("another undo of this sync is going on; wait for its end first")]
     Undoing,
+    #[error(
+        "of {0} contacts it is not known yet whether Google made them, because the answer was lost; Carnet finds out within \
+         minutes while the service runs and the sync is not paused: try again then"
+    )]
+    Unsettled(usize),
     #[error("the Google account is busy or paused; try again in a minute, or look at `carnet doctor`")]
     Busy,
     #[error(transparent)]
@@ -97,6 +104,7 @@ impl UndoError {
             Self::Already { .. } => "already_undone",
             Self::Running(_) => "still_running",
             Self::Undoing => "undo_is_running",
+            Self::Unsettled(_) => "unsettled",
             Self::Busy => "google_busy",
             Self::Halt(_) => "google_failed",
             Self::Store(_) => "unavailable",
@@ -154,12 +162,32 @@ pub async fn begin(tools: &Tools, sync: &Arc<SyncSpec>, what: &What) -> Result<R
     if let Some(run) = runs.current().await?.filter(|run| !run.is_over()) {
         return Err(UndoError::Running(run.id));
     }
+    let unsettled = unsettled(tools, sync, what, &google.subject).await?;
+    if unsettled > 0 {
+        return Err(UndoError::Unsettled(unsettled));
+    }
     let (lease, fence) = (keys.run_lease(&lane), keys.run_fence(&lane));
     let claimed = Lease::claim(&tools.pool, lease, fence, &tools.holder, tools.settings.tune.lease).await?;
     let Some(lease) = claimed else { return Err(UndoError::Undoing) };
     let begun = begin_alone(tools, sync, what, &google.subject).await;
     lease.release().await?;
     begun
+}
+
+/// Contacts of the run, or of the sync that leaves, of which nobody knows yet whether they were made. (A run that went to its end
+/// has found out.) The undo would miss them, and the pause would keep anybody from finding out.
+async fn unsettled(tools: &Tools, sync: &SyncSpec, what: &What, subject: &str) -> Result<usize, StoreError> {
+    let keys = CrmKeys::new(&sync.account.key);
+    let view = LedgerView::new(tools.pool.clone(), &sync.account.key, subject);
+    let runs = Runs::new(tools.pool.clone(), keys, &sync.id);
+    let mut unsettled = 0;
+    for (contact, intent) in view.open_intents::<Intent>().await? {
+        let is_its = intent.sync == sync.id && what.of().is_none_or(|run| intent.run.as_deref() == Some(run));
+        if is_its && runs.mark_of(&contact).await?.is_some() {
+            unsettled += 1;
+        }
+    }
+    Ok(unsettled)
 }
 
 async fn begin_alone(tools: &Tools, sync: &SyncSpec, what: &What, subject: &str) -> Result<Run, UndoError> {

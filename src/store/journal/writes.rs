@@ -89,7 +89,18 @@ fn parts(id: &str) -> (u64, u64) {
 }
 
 fn read(entry: &StreamId) -> Write {
-    let get = |name: &str| entry.get::<String>(name).unwrap_or_default();
+    write_of(|name| entry.get::<String>(name).unwrap_or_default())
+}
+
+impl Write {
+    /// Of an entry as it is about to be entered: fields and values in turn.
+    pub fn of_entry(entry: &[String]) -> Self {
+        let find = |name: &str| entry.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].clone());
+        write_of(|name| find(name).unwrap_or_default())
+    }
+}
+
+fn write_of(get: impl Fn(&str) -> String) -> Write {
     Write {
         at: get("at").parse().unwrap_or(0),
         sync: get("sync"),

@@ -9,7 +9,14 @@ use crate::{
     claim::Account,
     google::person::{Field, Person},
     plan::{link::Link, undo::Write},
-    store::{StoreError, current::SyncSpec, decode, journal, keys::CrmKeys, ledger::LedgerView},
+    store::{
+        StoreError,
+        begun::{self, Begun},
+        current::SyncSpec,
+        decode, journal,
+        keys::CrmKeys,
+        ledger::LedgerView,
+    },
 };
 
 /// What is wanted.
@@ -40,6 +47,16 @@ pub struct Asked {
     pub how: How,
     /// The journal's entries that it concerns, oldest first.
     pub entries: Vec<String>,
+    /// The operation of an update after them of which nobody knows whether Google carried it out.
+    #[serde(default)]
+    pub begun: Option<String>,
+}
+
+impl Asked {
+    /// Without any write yet.
+    pub fn of(how: How) -> Self {
+        Self { how, entries: Vec::new(), begun: None }
+    }
 }
 
 /// What is known of these contacts, in their order.
@@ -52,11 +69,18 @@ pub(super) async fn known<'a>(
     let view = LedgerView::new(account.tools.pool.clone(), &sync.account.key, account.subject());
     let links = view.links::<Link>(&contacts).await?;
     let mut entries = entries(account, sync, asked).await?;
-    let all = asked.iter().zip(links).map(|((contact, asked), link)| {
+    let mut all = Vec::with_capacity(asked.len());
+    for ((contact, asked), link) in asked.iter().zip(links) {
         let (entries, is_whole) = entries.remove(contact).unwrap_or((Vec::new(), true));
-        Known { contact, how: asked.how, link, entries, is_whole }
-    });
-    Ok(all.collect())
+        let begun = match &asked.begun {
+            Some(op) => begun::of(&account.tools.pool, &view.keys, account.subject(), contact)
+                .await?
+                .filter(|begun| begun.op == *op),
+            None => None,
+        };
+        all.push(Known { contact, how: asked.how, link, entries, begun, is_whole });
+    }
+    Ok(all)
 }
 
 /// The entries of each contact, and whether none of them is missing.
@@ -82,6 +106,7 @@ pub(super) struct Known<'a> {
     pub how: How,
     pub link: Option<Link>,
     pub entries: Vec<journal::Write>,
+    pub begun: Option<Begun>,
     pub is_whole: bool,
 }
 
@@ -89,14 +114,16 @@ impl Known<'_> {
     /// Where it may be in Google: where it was last written, else where its link leads; a sync that leaves follows its links.
     /// What was made is nowhere else: whoever the link leads to since was made by a later run.
     pub fn names(&self) -> Vec<String> {
-        let written = self.entries.iter().rev().map(|entry| &entry.resource).find(|name| !name.is_empty());
-        let linked = self.link.as_ref().filter(|link| link.is_followed()).map(|link| &link.resource);
+        let begun = self.begun.as_ref().map(|begun| begun.write().resource);
+        let written = self.entries.iter().rev().map(|entry| entry.resource.clone());
+        let written = begun.into_iter().chain(written).find(|name| !name.is_empty());
+        let linked = self.link.as_ref().filter(|link| link.is_followed()).map(|link| link.resource.clone());
         let is_made = self.entries.iter().any(|entry| entry.action == "created");
         let names = match self.how.leaves() {
             true => [linked.or(written), None],
             false => [written, linked.filter(|_| !is_made)],
         };
-        names.into_iter().flatten().cloned().collect()
+        names.into_iter().flatten().collect()
     }
 }
 

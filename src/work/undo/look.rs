@@ -18,6 +18,7 @@ use crate::{
     push::label,
     store::{
         StoreError,
+        begun::Begun,
         current::{Current, SyncSpec},
     },
 };
@@ -100,12 +101,16 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     fn decide(&self, known: Known<'_>) -> Result<Looked, StoreError> {
-        let writes = known.entries.iter().map(write).collect::<Result<Vec<_>, _>>()?;
         let link = known.link.clone().filter(Link::is_followed);
         let names = known.names();
         let read: Vec<_> = names.iter().filter_map(|name| self.persons.get(name)).collect();
         let is_unclear = read.len() < names.len();
         let person = read.into_iter().flatten().next().cloned();
+        // Done only if Google shows its stamp.
+        let stamp = person.as_ref().and_then(|person| stamp_for(person, &self.sync.account.key, known.contact));
+        let begun = known.begun.as_ref().filter(|begun| stamp.is_some_and(|stamp| stamp.op == begun.op));
+        let entries = known.entries.iter().cloned().chain(begun.map(Begun::write));
+        let writes = entries.map(|entry| write(&entry)).collect::<Result<Vec<_>, _>>()?;
         let is_behind = person
             .as_ref()
             .zip(link.as_ref())
@@ -129,6 +134,10 @@ impl Scene<'_> {
     }
 
     fn reversal(&self, looked: &Looked, how: How, writes: &[Write], is_whole: bool) -> Reversal {
+        // Its one write was begun, and never happened.
+        if is_whole && writes.is_empty() && !how.leaves() {
+            return Reversal::Nothing;
+        }
         if !is_whole && !how.leaves() {
             return Reversal::Stays(Left { why: Why::Forgotten, fields: BTreeSet::new() });
         }

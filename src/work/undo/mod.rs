@@ -49,7 +49,7 @@ pub(super) async fn work_off(
     let mut asked = Vec::with_capacity(due.len());
     for (contact, reading) in contacts.into_iter().zip(readings) {
         let wanted = reading.map(|text| decode::<Asked>("what is to be undone", &text)).transpose()?;
-        asked.push((contact, wanted.unwrap_or(Asked { how: How::Undo, entries: Vec::new() })));
+        asked.push((contact, wanted.unwrap_or(Asked::of(How::Undo))));
     }
     let looked = Box::pin(look(account, sync, current, &op, &asked)).await?;
     let (mut steps, mut tasks) = (Vec::new(), Vec::new());
