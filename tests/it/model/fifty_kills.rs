@@ -1,7 +1,8 @@
-//! A first sync, a reconcile after many changes, and both killed over and over: each ends complete, without twins.
+//! A first sync, a reconcile after many changes, a preview that is applied, and all of them killed over and over: each ends complete, without twins.
 
 use std::collections::BTreeMap;
 
+use carnet::reconcile::{begin, preview};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 
@@ -46,6 +47,35 @@ async fn run_killed(stage: &mut Stage, rng: &mut StdRng) {
     stage.quiet().await.expect("quiet");
 }
 
+/// Some contacts change and some come, and no webhook tells of it.
+async fn change(stage: &Stage, time: usize) {
+    let known = stage.world.crm_dump().await;
+    for (number, contact) in known.iter().take(80).enumerate() {
+        let path = format!("locations/{}/contacts/{}", stage.world.location, crate::world::text(contact, "id"));
+        let change = json!({"phone": format!("+1438{:07}", 3_000_000 + 1_000 * time + number)});
+        stage.world.crm("PUT", &format!("{path}?silent=true"), &change).await;
+    }
+    let first = CONTACTS + 60 * time;
+    stage.world.crm_seed(&(first..first + 60).map(contact).collect::<Vec<_>>()).await;
+}
+
+/// Applies a preview and kills whoever does it until it is done; answers how often.
+async fn applied_killed(stage: &mut Stage, rng: &mut StdRng) -> usize {
+    let (tools, sync) = (stage.tools.clone(), stage.sync());
+    let shown = preview(&tools, &sync, None).await.expect("a preview");
+    assert_eq!(shown.acted_on(), 140);
+    let run = begin(&tools, &sync, &shown).await.expect("begun");
+    let mut kills = 0;
+    let is_over = async |stage: &Stage| stage.runs().current().await.expect("runs").is_none_or(|run| run.is_over());
+    while !is_over(stage).await {
+        kills += usize::from(stage.reconcile_for(Some(rng.random_range(1..250))).await);
+    }
+    let done = stage.runs().current().await.expect("runs").expect("a run");
+    let counted = ["created", "updated"].map(|what| done.counts.get(what).copied().unwrap_or(0));
+    assert_eq!((done.id, counted.iter().sum::<i64>()), (run.id, 140), "{:?}", done.counts);
+    kills
+}
+
 /// One person for each contact of the CRM, and what was never ours as it was.
 async fn one_each(stage: &Stage, strangers: &BTreeMap<String, Value>) {
     let (crm, people) = (stage.world.crm_dump().await, stage.world.people().await);
@@ -63,7 +93,7 @@ async fn one_each(stage: &Stage, strangers: &BTreeMap<String, Value>) {
 }
 
 #[test]
-fn runs_that_are_killed_fifty_times_end_complete_and_without_twins() {
+fn runs_that_are_killed_over_and_over_end_complete_and_without_twins() {
     super::on_a_tall_stack(|| async {
         let mut rng = StdRng::seed_from_u64(50);
         let mut stage = Stage::open().await;
@@ -75,14 +105,18 @@ fn runs_that_are_killed_fifty_times_end_complete_and_without_twins() {
         run_killed(&mut stage, &mut rng).await;
         one_each(&stage, &strangers).await;
 
-        let known = stage.world.crm_dump().await;
-        for (number, contact) in known.iter().take(80).enumerate() {
-            let path = format!("locations/{}/contacts/{}", stage.world.location, crate::world::text(contact, "id"));
-            let change = json!({"phone": format!("+1438{:07}", 3_000_000 + number)});
-            stage.world.crm("PUT", &format!("{path}?silent=true"), &change).await;
-        }
-        stage.world.crm_seed(&(CONTACTS..CONTACTS + 60).map(contact).collect::<Vec<_>>()).await;
+        change(&stage, 0).await;
         run_killed(&mut stage, &mut rng).await;
         one_each(&stage, &strangers).await;
+
+        let mut kills = 0;
+        for time in 1.. {
+            change(&stage, time).await;
+            kills += applied_killed(&mut stage, &mut rng).await;
+            one_each(&stage, &strangers).await;
+            if kills >= KILLS {
+                break;
+            }
+        }
     });
 }
