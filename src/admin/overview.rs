@@ -86,7 +86,7 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         refused = refusals.filter(|(_, refusal)| refusal.concerns(&sync.id)).count() as u64;
         stopped = pause_of(pool, google).await?.map(|pause| pause.sentence);
     }
-    let letters = dead::list(pool, &keys).await?;
+    let dead = dead::count_of(pool, &keys, &sync.id).await?;
     let paused = runs.paused().await?;
     let signs = Signs {
         connected: sync.google.is_some(),
@@ -111,7 +111,7 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         needs_you,
         braked: signs.braked,
         refused,
-        dead: letters.iter().filter(|d| d.sync == sync.id).count() as u64,
+        dead,
         last_run: runs.last_run().await?.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
         can_run: signs.connected && !sync.account.is_limited(),
     })

@@ -156,7 +156,7 @@ impl Desk {
         let mut refusals = self.current.refusals_between(pair.subject, &pair.account.key);
         let refusal = refusals.find(|(its, refusal)| *its == contact && refusal.concerns(&sync.id));
         let runs = Runs::new(self.pool.clone(), keys.clone(), &sync.id);
-        let letters = dead::list(&self.pool, &keys).await?.into_iter();
+        let letter = dead::of_contact(&self.pool, &keys, &sync.id, contact).await?;
         let brake = Brake::new(self.pool.clone(), keys.clone(), &sync.id);
         let stopped = brake.standings(&[contact.to_owned()]).await?.into_iter().next().unwrap_or_default();
         let known = link.as_ref().filter(|l| l.state != LinkState::DeletedInCrm);
@@ -172,10 +172,7 @@ impl Desk {
             discarded: stopped.word.is_some_and(|word| word.answer == brake::Answer::Discard),
             braked: stopped.held.map(|held| BrakedView { what: held.kind, why: held.why }),
             question: question.cloned(),
-            dead_letters: letters
-                .filter(|l| l.contact == contact && l.sync == sync.id)
-                .map(DeadLetterView::of)
-                .collect(),
+            dead_letters: letter.into_iter().map(DeadLetterView::of).collect(),
             ..Standing::default()
         };
         standing.state = state(&standing, runs.paused().await?.is_some());

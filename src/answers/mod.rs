@@ -4,6 +4,7 @@
 
 mod brake;
 mod contact;
+mod dead;
 mod questions;
 mod refusals;
 mod runs;
@@ -29,6 +30,7 @@ use crate::{
 
 pub use brake::{Braked, Said};
 pub use contact::{BrakedView, ContactView, DeadLetterView, Standing, Waiting};
+pub use dead::{Found, Letter, Which, by_sync};
 pub use questions::{Answer, Question};
 pub use refusals::{Refused, Restored};
 pub use runs::{Asked, Cancelling, Stands};
@@ -64,6 +66,12 @@ pub enum Declined {
         "there is nothing to restore: \"{0}\" was neither deleted in Google, nor its label taken off, nor left out"
     )]
     NothingToRestore(String),
+    #[error("\"{0}\" is no id of a dead letter; `carnet dead list` shows them")]
+    NoLetterId(String),
+    #[error("there is no dead letter {0}; its contact may have been done with, or the letter discarded")]
+    NoLetter(String),
+    #[error("\"{0}\" is no time; write 2026-11-28T09:00:00Z, 2026-11-28 or an age such as 36h or 7d")]
+    NoTime(String),
     #[error("there is no sync named \"{name}\"; {}", there_are(syncs))]
     NoSync { name: String, syncs: Vec<String> },
     #[error("the sync \"{sync}\" has no run \"{run}\"; `carnet sync runs {sync}` lists those of the last 90 days")]
@@ -97,6 +105,8 @@ impl Declined {
             Self::NoContact(_) => "no_contact",
             Self::SeveralAccounts { .. } => "several_accounts",
             Self::NothingToRestore(_) => "nothing_to_restore",
+            Self::NoLetterId(_) | Self::NoLetter(_) => "no_letter",
+            Self::NoTime(_) => "no_time",
             Self::NoSync { .. } => "no_sync",
             Self::NoRun { .. } | Self::NeverRun(_) => "no_run",
             Self::Paused(_) => "paused",

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -10,6 +11,7 @@ use crate::{
     config::Settings,
     contact::AccountKey,
     queue::{
+        dead,
         dispatch::dispatch,
         door::Door,
         retention::{backlog, trim},
@@ -71,6 +73,22 @@ impl Dispatcher {
         }
     }
 
+    /// Dead letters that nobody has looked after for long go, and that is said.
+    async fn expire(&self, account: &AccountKey, keys: &CrmKeys) -> Result<(), StoreError> {
+        let age = SignedDuration::try_from(self.settings.tune.dead_age).unwrap_or(SignedDuration::MAX);
+        let before = self.pool.clock.now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+        for (reason, count) in dead::expire(&self.pool, keys, before).await? {
+            metrics::counter!("carnet_dead_letters_expired_total", "reason" => reason.clone()).increment(count);
+            tracing::warn!(account = %account, reason, count, "dead letters have expired; a reconcile tries their contacts again");
+        }
+        let crowded_out = dead::crowded_out(&self.pool, keys).await?;
+        if crowded_out > 0 {
+            metrics::counter!("carnet_dead_letters_expired_total", "reason" => "too_many").increment(crowded_out);
+            tracing::warn!(account = %account, count = crowded_out, "the oldest dead letters went because there are too many");
+        }
+        Ok(())
+    }
+
     async fn trim(&self) {
         let current = self.current.borrow().clone();
         for sync in &current.syncs {
@@ -90,6 +108,10 @@ impl Dispatcher {
             }
             if let Err(error) = trim(&self.pool, &keys, &self.settings.tune).await {
                 tracing::warn!(%error, "a stream could not be trimmed");
+                return;
+            }
+            if let Err(error) = self.expire(&account, &keys).await {
+                tracing::warn!(%error, "dead letters could not be looked through");
                 return;
             }
         }

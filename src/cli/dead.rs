@@ -1,19 +1,34 @@
 //! `carnet dead`: list, show, replay, discard.
 
-use anyhow::Context as _;
+use std::{collections::BTreeMap, sync::Arc};
+
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::{
+    answers::{Found, Letter, Which, by_sync},
     app::foundation::Foundation,
     config::Settings,
-    queue::{
-        dead::{self, DeadLetter},
-        dispatch::{Marking, mark},
+    queue::dead::DeadLetter,
+    reconcile::{
+        replay::{Foreseen, Outlook, begin, foresee},
+        report,
     },
-    store::{current::Current, keys::CrmKeys},
+    store::{
+        current::{Current, SyncSpec},
+        keys::CrmKeys,
+        runs::{Run, RunState, Runs},
+    },
 };
 
-use super::{desk::opened, output};
+use super::{
+    apply::stop_local,
+    desk::{desk, opened},
+    output,
+    progress::follow,
+    run::worked_at,
+    tools::tools,
+};
 
 /// Dead letters.
 #[derive(Debug, Args)]
@@ -24,128 +39,256 @@ pub struct Dead {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// All dead letters, oldest first.
-    List,
+    /// Dead letters, oldest first.
+    List {
+        #[command(flatten)]
+        which: Which,
+    },
     /// One dead letter. What the contact holds is masked.
     Show {
         /// Its id.
         id: String,
-        /// Show what the CRM and Google said, unmasked.
+        /// Show what the CRM and Google said, unmasked; the journal says that it was shown.
         #[arg(long)]
         reveal: bool,
     },
     /// Look at these contacts again, from their current state.
     Replay {
-        /// Ids of dead letters.
-        #[arg(required = true)]
-        ids: Vec<String>,
+        #[command(flatten)]
+        these: These,
+        /// Only say what would happen to each.
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
+        /// With --all: do it.
+        #[arg(long)]
+        yes: bool,
     },
     /// Take dead letters away for good.
     Discard {
-        /// Ids of dead letters.
-        #[arg(required = true)]
-        ids: Vec<String>,
+        #[command(flatten)]
+        these: These,
+        /// Why; the journal keeps it.
+        #[arg(long, value_name = "TEXT")]
+        because: String,
+        /// With --all: do it.
+        #[arg(long)]
+        yes: bool,
     },
+}
+
+/// Letters by their ids, or all that a filter takes.
+#[derive(Debug, Args)]
+struct These {
+    /// Ids of dead letters.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    ids: Vec<String>,
+    /// All, or all that the filter takes. Counted first; done with --yes.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    which: Which,
 }
 
 impl Dead {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
-        opened(&settings, async |foundation, current| self.command.run(foundation, current, json).await).await
-    }
-}
-
-impl Command {
-    async fn run(self, foundation: &Foundation, current: &Current, json: bool) -> anyhow::Result<()> {
-        match self {
-            Self::List => list(foundation, current, json).await,
-            Self::Show { id, reveal } => show(foundation, current, &id, reveal, json).await,
-            Self::Replay { ids } => {
-                for id in &ids {
-                    replay(foundation, current, id).await?;
-                }
-                let done = serde_json::json!({ "replayed": ids });
-                output::print(json, &done, |_| {
-                    format!("{} will be looked at again from their current state.", ids.len())
-                })
+        match self.command {
+            Command::List { which } => opened(&settings, async |f, c| list(f, c, &which, json).await).await,
+            Command::Show { id, reveal } => opened(&settings, async |f, c| show(f, c, &id, reveal, json).await).await,
+            Command::Discard { these, because, yes } => {
+                opened(&settings, async |f, c| discard(f, c, &these, &because, yes, json).await).await
             }
-            Self::Discard { ids } => {
-                for id in &ids {
-                    let (keys, _) = find(foundation, current, id).await?;
-                    dead::discard(&foundation.pool, &keys, id).await?;
+            Command::Replay { these, dry_run, yes } => {
+                let foundation = Foundation::open(&settings).await?;
+                let begun = prepared(&foundation, &settings, &these, dry_run, yes, json).await;
+                match begun {
+                    Ok(Some(begun)) => carried(foundation, settings, begun, json).await,
+                    other => stop_local(foundation, other.map(drop)).await,
                 }
-                let done = serde_json::json!({ "discarded": ids });
-                output::print(json, &done, |_| format!("{} discarded.", ids.len()))
             }
         }
     }
 }
 
-fn sync_name(current: &Current, id: &str) -> String {
-    current.sync_with_id(id).map_or_else(|| format!("(gone: {id})"), |s| s.spec.name.clone())
+impl These {
+    async fn found(&self, foundation: &Foundation, current: &Arc<Current>) -> anyhow::Result<Vec<Found>> {
+        let desk = desk(foundation, current);
+        Ok(if self.all { desk.dead_letters(&self.which).await? } else { desk.dead_letters_of(&self.ids).await? })
+    }
 }
 
-async fn list(foundation: &Foundation, current: &Current, json: bool) -> anyhow::Result<()> {
-    let mut letters = Vec::new();
-    for account in current.accounts.keys() {
-        letters.extend(dead::list(&foundation.pool, &CrmKeys::new(account)).await?);
-    }
-    let letters: Vec<DeadLetter> = letters.into_iter().map(mask).collect();
+async fn list(foundation: &Foundation, current: &Arc<Current>, which: &Which, json: bool) -> anyhow::Result<()> {
+    let letters: Vec<Letter> = desk(foundation, current).dead_letters(which).await?.iter().map(Found::listed).collect();
     output::print(json, &letters, |letters| {
         let rows: Vec<Vec<String>> = letters
             .iter()
-            .map(|l| {
-                let sync = sync_name(current, &l.sync);
-                vec![l.id.clone(), l.last.clone(), sync, l.contact.clone(), l.reason.clone(), l.sentence.clone()]
-            })
+            .map(|l| [&l.id, &l.last, &l.sync, &l.contact, &l.reason, &l.sentence].map(Clone::clone).to_vec())
             .collect();
-        output::table(
-            &["ID", "SINCE", "SYNC", "CONTACT", "REASON", "WHAT HAPPENED"],
-            &rows,
-            "There are no dead letters.",
-        )
+        let none = "There are no dead letters.";
+        output::table(&["ID", "SINCE", "SYNC", "CONTACT", "REASON", "WHAT HAPPENED"], &rows, none)
     })
 }
 
-/// What the contact holds is not for lists.
-fn mask(letter: DeadLetter) -> DeadLetter {
-    let hide = |text: &str| if text.is_empty() { String::new() } else { "(hidden; show --reveal)".to_owned() };
-    DeadLetter { payload: hide(&letter.payload), answer: hide(&letter.answer), ..letter }
+async fn show(
+    foundation: &Foundation,
+    current: &Arc<Current>,
+    id: &str,
+    reveal: bool,
+    json: bool,
+) -> anyhow::Result<()> {
+    let desk = desk(foundation, current);
+    let found = desk.dead_letter(id).await?;
+    let letter = if reveal { desk.reveal(&found).await? } else { found.masked() };
+    output::print(json, &letter, told)
 }
 
-async fn show(foundation: &Foundation, current: &Current, id: &str, reveal: bool, json: bool) -> anyhow::Result<()> {
-    let (_, letter) = find(foundation, current, id).await?;
-    let letter = if reveal { letter } else { mask(letter) };
-    output::print(json, &letter, |l| {
-        let sync = sync_name(current, &l.sync);
-        format!(
-            "{}\nsync      {sync}\ncontact   {}\nreason    {} ({})\nattempts  {}, first {}, last {}\nCRM said  {}\nanswer    {}",
-            l.id, l.contact, l.sentence, l.reason, l.attempts, l.first, l.last, l.payload, l.answer
-        )
-    })
-}
-
-async fn find(foundation: &Foundation, current: &Current, id: &str) -> anyhow::Result<(CrmKeys, DeadLetter)> {
-    // Redis would call any other text an invalid stream id.
-    let is_id = id.split_once('-').is_some_and(|(a, b)| [a, b].iter().all(|p| p.parse::<u64>().is_ok()));
-    anyhow::ensure!(is_id, "\"{id}\" is no id of a dead letter; `carnet dead list` shows them");
-    for account in current.accounts.keys() {
-        let keys = CrmKeys::new(account);
-        if let Some(letter) = dead::get(&foundation.pool, &keys, id).await? {
-            return Ok((keys, letter));
-        }
+fn told(letter: &Letter) -> String {
+    let Letter { id, crm, sync, contact, reason, sentence, advice, path, rounds, attempts, first, last, .. } = letter;
+    let mut lines = vec![
+        id.clone(),
+        format!("sync      {sync}"),
+        format!("contact   {contact} ({crm})"),
+        format!("reason    {sentence} ({reason})"),
+    ];
+    if !path.is_empty() {
+        lines.push(format!("where     {path}"));
     }
-    anyhow::bail!("there is no dead letter {id}; it may have been replayed or discarded")
+    lines.push(format!("since     {first}, given up {rounds} times, last {last}"));
+    lines.extend(attempts.iter().map(|attempt| format!("tried     {} {}", attempt.at, attempt.why)));
+    let payload = letter.payload.as_ref().filter(|payload| !payload.is_null());
+    let payload = payload.and_then(|payload| serde_json::to_string_pretty(payload).ok());
+    lines.extend(payload.map(|payload| format!("CRM said  {payload}")));
+    let answer = letter.answer.as_ref().filter(|answer| !answer.is_empty());
+    lines.extend(answer.map(|answer| format!("answer    {answer}")));
+    lines.push(format!("to do     {advice}"));
+    lines.join("\n")
 }
 
-/// Marks the contact first, then takes the letter away: a replay that dies in between is only repeated.
-async fn replay(foundation: &Foundation, current: &Current, id: &str) -> anyhow::Result<()> {
-    let (keys, letter) = find(foundation, current, id).await?;
-    let sync = current
-        .sync_with_id(&letter.sync)
-        .with_context(|| format!("the sync of dead letter {id} is gone; discard the letter"))?;
-    let contacts = [(letter.contact, None)];
-    let marking = Marking { sync: &sync.id, run: None, contacts: &contacts, run_body: None };
-    mark(&foundation.pool, &keys, marking).await?;
-    dead::discard(&foundation.pool, &keys, id).await?;
+async fn discard(
+    foundation: &Foundation,
+    current: &Arc<Current>,
+    these: &These,
+    because: &str,
+    yes: bool,
+    json: bool,
+) -> anyhow::Result<()> {
+    let letters = these.found(foundation, current).await?;
+    if these.all && !yes {
+        let counted = json!({ "letters": letters.len(), "by_reason": by_reason(&letters) });
+        return output::print(json, &counted, |_| format!("{}\nWith --yes they are discarded.", counts(&letters)));
+    }
+    let gone = desk(foundation, current).discard_letters(&letters, because).await?;
+    output::print(json, &json!({ "discarded": gone }), |_| format!("{} discarded.", gone.len()))
+}
+
+fn by_reason(letters: &[Found]) -> BTreeMap<&str, u64> {
+    let mut reasons = BTreeMap::new();
+    letters.iter().for_each(|found| *reasons.entry(found.letter.reason.as_str()).or_default() += 1);
+    reasons
+}
+
+fn counts(letters: &[Found]) -> String {
+    if letters.is_empty() {
+        return "There are no such dead letters.".to_owned();
+    }
+    let reasons = by_reason(letters).into_iter().map(|(reason, count)| format!("{count} {reason}"));
+    format!("{} dead letters: {}.", letters.len(), reasons.collect::<Vec<_>>().join(", "))
+}
+
+/// A run that was begun, and the one before it.
+struct Begun {
+    sync: String,
+    runs: Runs,
+    run: Run,
+    before: Option<String>,
+}
+
+/// Says what would happen, or begins the runs: one for each sync.
+async fn prepared(
+    foundation: &Foundation,
+    settings: &Settings,
+    these: &These,
+    dry_run: bool,
+    yes: bool,
+    json: bool,
+) -> anyhow::Result<Option<Vec<Begun>>> {
+    let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
+    let letters = these.found(foundation, &current).await?;
+    let counted = counts(&letters);
+    let tools = tools(foundation, settings, &current)?;
+    let (of_syncs, orphans) = by_sync(letters);
+    if let Some(orphan) = orphans.first() {
+        let id = &orphan.letter.id;
+        anyhow::ensure!(these.all, "the sync of dead letter {id} is gone; `carnet dead discard {id}` takes it away");
+    }
+    if dry_run || (these.all && !yes) {
+        let mut all = Vec::new();
+        for (sync, letters) in &of_syncs {
+            all.extend(foresee(&tools, sync, letters).await?);
+        }
+        output::print(json, &json!({ "letters": all }), |_| foretold(&counted, &all))?;
+        return Ok(None);
+    }
+    let mut begun = Vec::with_capacity(of_syncs.len());
+    for (sync, letters) in of_syncs {
+        begun.push(begin_one(foundation, &tools, &sync, &letters).await?);
+    }
+    Ok(Some(begun))
+}
+
+async fn begin_one(
+    foundation: &Foundation,
+    tools: &Arc<crate::claim::Tools>,
+    sync: &Arc<SyncSpec>,
+    letters: &[DeadLetter],
+) -> anyhow::Result<Begun> {
+    let runs = Runs::new(foundation.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+    let before = runs.current().await?.map(|run| run.id);
+    let run = begin(tools, sync, letters).await?;
+    Ok(Begun { sync: sync.spec.name.clone(), runs, run, before })
+}
+
+fn foretold(counted: &str, all: &[Foreseen]) -> String {
+    let count = |outlook: Outlook| all.iter().filter(|one| one.outlook == outlook).count();
+    let rows: Vec<Vec<String>> =
+        all.iter().map(|one| vec![one.id.clone(), one.contact.clone(), word(one.outlook), one.how.clone()]).collect();
+    let table = output::table(&["ID", "CONTACT", "WOULD", "WHY"], &rows, "");
+    format!(
+        "{counted} Of them {} would be written, {} are done with anyway, {} would fail again, of {} nobody can tell before.\n\
+         {table}\nNothing was done; `--yes` with --all, or ids without --dry-run, replays them.",
+        count(Outlook::WouldWrite),
+        count(Outlook::Superseded),
+        count(Outlook::WouldFail),
+        count(Outlook::Unknown),
+    )
+}
+
+fn word(outlook: Outlook) -> String {
+    let word = match outlook {
+        Outlook::Superseded => "be done with",
+        Outlook::WouldWrite => "be written",
+        Outlook::WouldFail => "fail again",
+        Outlook::Unknown => "be looked at",
+    };
+    word.to_owned()
+}
+
+/// Waits for the runs, one after the other.
+async fn carried(foundation: Foundation, settings: Settings, begun: Vec<Begun>, json: bool) -> anyhow::Result<()> {
+    let follow_all = async {
+        let mut done = Vec::with_capacity(begun.len());
+        for Begun { sync, runs, run, before } in &begun {
+            let ended = follow(runs, before.as_deref(), !json).await?;
+            anyhow::ensure!(ended.id == run.id, "another run of \"{sync}\" began at the same moment; replay again");
+            done.push((sync.clone(), ended));
+        }
+        Ok(done)
+    };
+    let done = worked_at(foundation, settings, follow_all).await?;
+    let runs: Vec<_> = done.iter().map(|(sync, run)| json!({ "sync": sync, "run": run })).collect();
+    output::print(json, &json!({ "runs": runs }), |_| {
+        let lines: Vec<String> = done.iter().map(|(sync, run)| format!("{sync}: {}", report(run))).collect();
+        if lines.is_empty() { "There are no such dead letters.".to_owned() } else { lines.join("\n") }
+    })?;
+    anyhow::ensure!(done.iter().all(|(_, run)| run.state == RunState::Done), "a replay did not come to its end");
     Ok(())
 }

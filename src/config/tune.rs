@@ -79,6 +79,8 @@ tune! {
     stream_max: count = "STREAM_MAX", 100_000;
     /// Milliseconds that events are kept in the stream.
     stream_age: millis = "STREAM_AGE_MS", 604_800_000;
+    /// Milliseconds that a dead letter is kept.
+    dead_age: millis = "DEAD_AGE_MS", 7_776_000_000;
     /// Bytes of a webhook body.
     body_limit: count = "BODY_LIMIT", 1_048_576;
     /// Milliseconds in which a webhook must have arrived whole.

@@ -7,7 +7,7 @@ use crate::{
         person::{Field, Person, update_time},
     },
     plan::{link::LinkState, merge::kept_in_words},
-    queue::dead::{self, DeadLetter},
+    queue::dead::{self, Attempt, DeadLetter},
     store::{
         StoreError,
         current::SyncSpec,
@@ -69,12 +69,12 @@ impl Context<'_> {
     /// A task that failed in a way that concerns its contact alone.
     pub fn failed(&self, task: &Task, failure: &Failure) -> Result<Step, StoreError> {
         match failure.class() {
-            Class::Validation => self.dead(task, "rejected_by_google", failure),
+            Class::Validation => Ok(self.dead(task, "rejected_by_google", failure)),
             // Somebody else wrote meanwhile: read and merge again, at once at first.
             Class::Etag | Class::Gone if task.mark.tries < self.tools.settings.tune.retry_attempts => {
                 Ok(self.again(&task.contact, &task.mark, "changed_meanwhile"))
             }
-            Class::Etag | Class::Gone => self.dead(task, "google_keeps_failing", failure),
+            Class::Etag | Class::Gone => Ok(self.dead(task, "google_keeps_failing", failure)),
             _ => self.retry(task, failure),
         }
     }
@@ -82,7 +82,7 @@ impl Context<'_> {
     /// Later, counted as a try; a dead letter when the tries are used up.
     fn retry(&self, task: &Task, failure: &Failure) -> Result<Step, StoreError> {
         if task.mark.tries >= self.tools.settings.tune.retry_attempts {
-            return self.dead(task, "google_keeps_failing", failure);
+            return Ok(self.dead(task, "google_keeps_failing", failure));
         }
         Ok(self.again(&task.contact, &task.mark, "google_unavailable"))
     }
@@ -98,21 +98,20 @@ impl Context<'_> {
         step
     }
 
-    fn dead(&self, task: &Task, reason: &str, failure: &Failure) -> Result<Step, StoreError> {
-        Ok(self.dead_letter(&task.contact, &task.mark, reason, &failure.to_string(), &answer(failure), &task.reading))
+    fn dead(&self, task: &Task, reason: &str, failure: &Failure) -> Step {
+        let (answer, path) = (answer(failure), path(failure));
+        let why =
+            GivenUp { reason, sentence: &failure.to_string(), path: &path, answer: &answer, reading: &task.reading };
+        self.dead_letter(&task.contact, &task.mark, why)
     }
 
     /// A step that gives a contact up until it is replayed or changes.
-    pub fn dead_letter(
-        &self,
-        contact: &str,
-        mark: &Mark,
-        reason: &str,
-        sentence: &str,
-        answer: &str,
-        reading: &str,
-    ) -> Step {
+    pub fn dead_letter(&self, contact: &str, mark: &Mark, why: GivenUp<'_>) -> Step {
+        let GivenUp { reason, sentence, path, answer, reading } = why;
         let time = |ms: i64| jiff::Timestamp::from_millisecond(ms).unwrap_or_default().to_string();
+        let now = time(self.tools.pool.clock.now_ms());
+        let tried = mark.tried.iter().map(|tried| Attempt { at: time(tried.at), why: tried.why.clone() });
+        let last = Attempt { at: now.clone(), why: reason.to_owned() };
         let mut step = Step::of(contact);
         step.generation = Some(mark.generation);
         step.clean = true;
@@ -122,11 +121,15 @@ impl Context<'_> {
             id: String::new(),
             contact: contact.to_owned(),
             sync: self.sync.id.clone(),
+            lane: self.lane.to_owned(),
             reason: reason.to_owned(),
+            class: dead::Class::of(reason),
             sentence: sentence.to_owned(),
-            attempts: (mark.tries + 1).to_string(),
+            path: path.to_owned(),
+            rounds: 1,
+            attempts: tried.chain([last]).collect(),
             first: time(mark.first),
-            last: time(self.tools.pool.clock.now_ms()),
+            last: now,
             payload: reading.to_owned(),
             answer: answer.to_owned(),
         }));
@@ -135,6 +138,29 @@ impl Context<'_> {
             tracing::warn!(sync = %self.sync.spec.name, contact, reason, "dead letter: {sentence}");
         }
         step
+    }
+}
+
+/// Why a contact is given up.
+#[derive(Clone, Copy, Default)]
+pub struct GivenUp<'a> {
+    /// As a code.
+    pub reason: &'a str,
+    /// In words.
+    pub sentence: &'a str,
+    /// Where in its data the trouble is, if that is known.
+    pub path: &'a str,
+    /// What Google answered.
+    pub answer: &'a str,
+    /// What the CRM had said of it, as JSON.
+    pub reading: &'a str,
+}
+
+/// The fields that Google complains about.
+fn path(failure: &Failure) -> String {
+    match failure {
+        Failure::Invalid { fields, .. } => fields.join(", "),
+        _ => String::new(),
     }
 }
 

@@ -13,7 +13,7 @@ mod task;
 mod trash;
 mod updates;
 
-pub use commit::Context;
+pub use commit::{Context, GivenUp};
 pub use pen::{Pen, Pencil};
 pub use task::{Deed, Task};
 

@@ -18,16 +18,19 @@ pub async fn trim(pool: &Pool, keys: &CrmKeys, tune: &Tune) -> Result<u64, Store
         for i = 1, #info[1], 2 do if info[1][i] == 'last-delivered-id' then delivered = info[1][i + 1] end end
         -- The oldest id that must stay: by age, by length, and never past what was dispatched.
         local function parts(id) local a, b = string.match(id, '(%d+)-?(%d*)'); return tonumber(a), tonumber(b ~= '' and b or '0') end
+        local function newer(one, other)
+          local ms, seq = parts(one)
+          local oms, oseq = parts(other)
+          return ms > oms or (ms == oms and seq > oseq)
+        end
         local keep = ARGV[1] .. '-0'
         local over = redis.call('XLEN', KEYS[1]) - tonumber(ARGV[2])
         if over > 0 then
           local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', math.min(over + 1, 1001))
           local id = oldest[#oldest][1]
-          if parts(id) > parts(keep) then keep = id end
+          if newer(id, keep) then keep = id end
         end
-        local dms, dseq = parts(delivered)
-        local kms = parts(keep)
-        if kms > dms then keep = string.format('%.0f-%.0f', dms, dseq) end
+        if newer(keep, delivered) then keep = delivered end
         return redis.call('XTRIM', KEYS[1], 'MINID', keep)";
     let age = i64::try_from(tune.stream_age.as_millis()).unwrap_or(i64::MAX);
     Ok(redis::Script::new(TRIM)

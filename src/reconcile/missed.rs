@@ -1,8 +1,6 @@
 //! Changes that never arrived by webhook: a reconcile finds the contact different although its last change is older than any webhook
 //! under way, and nothing that came says why.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use crate::{
@@ -45,11 +43,14 @@ pub(super) async fn missed(
     }
     let marked = Runs::new(tools.pool.clone(), keys.clone(), &sync.id).marked(&contacts).await?;
     let asked = LedgerView::new(tools.pool.clone(), &sync.account.key, &google.subject).asked(&contacts).await?;
-    let dead: BTreeSet<String> = dead::list(&tools.pool, &keys).await?.into_iter().map(|l| l.contact).collect();
+    let dead = dead::has(&tools.pool, &keys, &sync.id, &contacts).await?;
     let current = tools.now();
-    let told = contacts.iter().zip(marked).zip(asked).filter(|((contact, marked), asked)| {
-        *marked || *asked || dead.contains(*contact) || current.refuses(sync, contact)
-    });
+    let told = contacts
+        .iter()
+        .zip(marked)
+        .zip(asked)
+        .zip(dead)
+        .filter(|(((contact, marked), asked), dead)| *marked || *asked || *dead || current.refuses(sync, contact));
     Ok((contacts.len() - told.count()) as u64)
 }
 

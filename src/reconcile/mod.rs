@@ -10,6 +10,7 @@ mod plan;
 mod preview;
 mod progress;
 mod proof;
+pub mod replay;
 mod report;
 pub mod undo;
 mod walk;

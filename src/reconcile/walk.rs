@@ -2,6 +2,7 @@
 //! everything marked is worked off. The cursor and what a page marked are one write, so it resumes at the page.
 
 mod entries;
+mod letters;
 
 use std::sync::Arc;
 
@@ -129,6 +130,7 @@ impl<'a> Walk<'a> {
                 ring();
             }
             match run.kind {
+                RunKind::Replay => self.take_letters(run, lease, ring).await?,
                 RunKind::Preview if run.total.is_some_and(|total| total <= ONE_BY_ONE) => {
                     self.take_entries(run, lease, ring).await?;
                 }

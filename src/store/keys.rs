@@ -55,6 +55,18 @@ impl CrmKeys {
     pub fn dead(&self) -> String {
         self.key("dead")
     }
+    /// Hash of a sync, or of its undos: contact → id of its dead letter.
+    pub fn dead_of(&self, lane: &str) -> String {
+        self.key(&format!("dead:{lane}"))
+    }
+    /// List: the contacts that a replay is to look at.
+    pub fn replayed(&self, run: &str) -> String {
+        self.key(&format!("replayed:{run}"))
+    }
+    /// Number of letters that went because there were too many.
+    pub fn dead_lost(&self) -> String {
+        self.key("dead-lost")
+    }
     /// Hash: `RUN:counter` → number.
     pub fn run_counts(&self) -> String {
         self.key("run-counts")

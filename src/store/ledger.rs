@@ -37,6 +37,8 @@ pub struct Mark {
     pub deleted: bool,
     /// Retries so far.
     pub tries: u64,
+    /// The last of them.
+    pub tried: Vec<Tried>,
     /// Readings that were older than the event.
     pub stale: u64,
     /// The run that wants it.
@@ -49,6 +51,15 @@ pub struct Mark {
     pub why: Option<String>,
     /// Its run was cancelled in the middle of a call: the call is followed to its end, and that is all.
     pub dropped: bool,
+}
+
+/// A try that did not succeed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// When (ms).
+    pub at: i64,
+    /// Why the contact was put off, as a code.
+    pub why: String,
 }
 
 /// What became of one contact. `None` leaves things as they are; `Some(None)` removes.
@@ -206,12 +217,15 @@ impl Ledger {
             .key(keys.brake_spent(sync))
             .key(keys.brake_words(sync))
             .key(keys.sync(sync))
+            .key(keys.dead_of(sync))
+            .key(keys.dead_lost())
             .arg(&self.token)
             .arg(self.sequence)
             .arg(encode("steps", &steps)?)
             .arg(JOURNAL_LENGTH)
             .arg(DEAD_LENGTH)
             .arg(nonce)
+            .arg(self.pool.clock.now_ms())
             .invoke_async(&mut self.pool.get().await?)
             .await?;
         match answer.first() {

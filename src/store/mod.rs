@@ -18,6 +18,7 @@ pub mod pool;
 pub mod previews;
 pub mod proofs;
 pub mod registry;
+pub mod replayed;
 pub mod reports;
 pub mod run;
 pub mod runs;

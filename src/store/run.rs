@@ -34,6 +34,8 @@ pub enum RunKind {
     Reconcile,
     /// The entries of a preview; `of` is its id.
     Preview,
+    /// Contacts of dead letters, looked at again.
+    Replay,
     /// What another run wrote, taken back; `of` is that run's id.
     Undo,
 }

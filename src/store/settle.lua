@@ -1,8 +1,10 @@
 -- Writes what became of some contacts of one sync: links, intents, journal, questions, dead letters and clean marks, all or nothing,
 -- and only for the worker that holds the Google account now.
 -- KEYS 1 fence, 2 sequence, 3 links, 4 owners, 5 intents, 6 needs, 7 journal, 8 marks, 9 due, 10 bulk, 11 readings, 12 run-counts, 13 dead,
--- 14 nonce of the last step, 15 decisions, 16 contacts behind the brake, 17 contacts that used it up, 18 what was said of them, 19 the sync
--- ARGV 1 fencing token, 2 expected sequence, 3 steps as JSON, 4 journal length, 5 dead-letter length, 6 nonce of this step
+-- 14 nonce of the last step, 15 decisions, 16 contacts behind the brake, 17 contacts that used it up, 18 what was said of them, 19 the sync,
+-- 20 dead letters by contact, 21 number of dead letters that went because there were too many
+-- ARGV 1 fencing token, 2 expected sequence, 3 steps as JSON, 4 journal length, 5 dead-letter length, 6 nonce of this step,
+-- 7 now (ms)
 -- Returns {new sequence}, {-1} when another worker holds the account, {-2, sequence} when Redis is not where this worker left it.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { -1 } end
 local sequence = tonumber(redis.call('GET', KEYS[2]) or '0')
@@ -24,6 +26,34 @@ local function add(key, limit, flat)
   redis.call('XADD', key, 'MAXLEN', '~', limit, '*', unpack(flat))
 end
 
+-- Takes the letter of a contact away, and answers it.
+local function unbury(contact)
+  local id = redis.call('HGET', KEYS[20], contact)
+  if not id then return nil end
+  local found = redis.call('XRANGE', KEYS[13], id, id)
+  redis.call('XDEL', KEYS[13], id)
+  redis.call('HDEL', KEYS[20], contact)
+  if not found[1] then return nil end
+  local letter = {}
+  for i = 1, #found[1][2], 2 do letter[found[1][2][i]] = found[1][2][i + 1] end
+  return letter
+end
+
+-- One letter for each contact: the newest, which knows since when and how often.
+local function bury(contact, flat)
+  local old = unbury(contact)
+  if old then
+    for i = 1, #flat, 2 do if flat[i] == 'first' then flat[i + 1] = old.first end end
+  end
+  flat[#flat + 1], flat[#flat + 2] = 'rounds', old and (tonumber(old.rounds) or 1) + 1 or 1
+  while redis.call('XLEN', KEYS[13]) >= tonumber(ARGV[5]) do
+    local oldest = redis.call('XRANGE', KEYS[13], '-', '+', 'COUNT', 1)[1]
+    redis.call('XDEL', KEYS[13], oldest[1])
+    redis.call('INCR', KEYS[21])
+  end
+  redis.call('HSET', KEYS[20], contact, redis.call('XADD', KEYS[13], '*', unpack(flat)))
+end
+
 for _, s in ipairs(cjson.decode(ARGV[3])) do
   local contact = s.contact
   put(KEYS[3], contact, s.link)
@@ -38,7 +68,7 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
     -- A journal to which nothing is added any more goes after 90 days.
     redis.call('EXPIRE', KEYS[7], 7776000)
   end
-  if given(s.dead) then add(KEYS[13], ARGV[5], s.dead) end
+  if given(s.dead) then bury(contact, s.dead) end
   if given(s.spend) then
     redis.call('ZADD', KEYS[17], s.spend, contact)
     redis.call('ZREMRANGEBYSCORE', KEYS[17], '-inf', s.spend - 86400000)
@@ -54,6 +84,8 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
       redis.call('ZREM', KEYS[9], contact)
       redis.call('ZREM', KEYS[10], contact)
       redis.call('HDEL', KEYS[11], contact)
+      -- Done with after all.
+      if s.count ~= 'dead' then unbury(contact) end
       -- Nothing holds it back: it was done, or need not be done any more. What was said of it is done with too.
       if not given(s.hold) and s.count ~= 'dead' then
         redis.call('HDEL', KEYS[16], contact)
@@ -66,7 +98,14 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
         if given(s.also) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.also, 1) end
       end
     elseif given(s.due) then
-      if given(s.tries) then m.tries = s.tries end
+      if given(s.tries) then
+        if s.tries > (m.tries or 0) then
+          m.tried = m.tried or {}
+          m.tried[#m.tried + 1] = { at = tonumber(ARGV[7]), why = given(s.why) and s.why or '' }
+          if #m.tried > 20 then table.remove(m.tried, 1) end
+        end
+        m.tries = s.tries
+      end
       if given(s.stale) then m.stale = s.stale end
       if given(s.why) then m.why = s.why end
       redis.call('HSET', KEYS[8], contact, cjson.encode(m))

@@ -18,7 +18,7 @@ use crate::{
         link::{Link, LinkState},
         triage::{Triage, triage},
     },
-    push::{Context, Pen, Task, intent::Intent, label, push},
+    push::{Context, GivenUp, Pen, Task, intent::Intent, label, push},
     store::{
         StoreError,
         census::Census,
@@ -229,7 +229,7 @@ impl<'a> Work<'a> {
             match state {
                 State::There(known) => noted.push((contact.clone(), Some(identifiers(known, self.sync)))),
                 State::Gone => noted.push((contact.clone(), None)),
-                State::Later { .. } | State::Unreadable(_) | State::Unknown | State::NotRead => {}
+                State::Later { .. } | State::Unreadable { .. } | State::Unknown | State::NotRead => {}
             }
         }
         Census::new(self.tools.pool.clone(), CrmKeys::new(&self.sync.account.key)).note(&noted).await
@@ -244,8 +244,9 @@ impl<'a> Work<'a> {
             State::Gone if held => return Ok(Sorted::Leaving(item, Leaving::Deleted)),
             State::Gone => return self.settled(settle::gone(&item, &tombstone(&item))?).await,
             State::Unknown => return self.settled(settle::clean(&item.contact, &item.mark, "skipped")).await,
-            State::Unreadable(why) => {
-                let step = self.context.dead_letter(&item.contact, &item.mark, "unreadable_in_crm", &why, "", "");
+            State::Unreadable { why, path } => {
+                let why = GivenUp { reason: "unreadable_in_crm", sentence: &why, path: &path, ..GivenUp::default() };
+                let step = self.context.dead_letter(&item.contact, &item.mark, why);
                 return self.settled(step).await;
             }
             State::Later { after, why, stale, counts } => {

@@ -38,7 +38,12 @@ pub enum State {
         counts: bool,
     },
     /// It cannot be read as it is.
-    Unreadable(String),
+    Unreadable {
+        /// Why, in words.
+        why: String,
+        /// Path into the CRM's data, if it is known.
+        path: String,
+    },
     /// Nothing was ever said of it, and nobody can be asked (limited mode).
     Unknown,
     /// Not read this time: the slice has used up its time. It stays as it is.
@@ -214,7 +219,10 @@ impl Asked<'_> {
                 (later(REFUSED_FOR, "crm_access"), true)
             }
             CrmFailure::RateLimited { retry_after } => (later(retry_after, "crm_rate"), true),
-            CrmFailure::Invalid { .. } | CrmFailure::Unreadable(_) => (State::Unreadable(failure.to_string()), false),
+            CrmFailure::Invalid { .. } | CrmFailure::Unreadable(_) => {
+                let path = if let CrmFailure::Unreadable(at) = &failure { at.path.clone() } else { String::new() };
+                (State::Unreadable { why: failure.to_string(), path }, false)
+            }
             CrmFailure::Transient { .. } | CrmFailure::Stuck => {
                 (State::Later { after: Duration::ZERO, why: "crm_unavailable", stale: false, counts: true }, false)
             }

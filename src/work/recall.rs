@@ -81,7 +81,7 @@ fn leaves(sync: &SyncSpec, state: &State) -> bool {
     match state {
         State::Gone => true,
         State::There(contact) => matches!(place(&sync.spec, contact), Place::Outside(_)),
-        State::Later { .. } | State::Unreadable(_) | State::Unknown | State::NotRead => false,
+        State::Later { .. } | State::Unreadable { .. } | State::Unknown | State::NotRead => false,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         identity::Question,
         link::{Link, LinkState},
     },
-    push::Context,
+    push::{Context, GivenUp},
     store::{
         StoreError, encode,
         keys::CrmKeys,
@@ -85,7 +85,8 @@ pub fn gone(item: &Item, tombstone: &Link) -> Result<Step, StoreError> {
 pub fn unread(context: &Context<'_>, item: &Item) -> Step {
     if item.mark.tries >= context.tools.settings.tune.retry_attempts {
         let sentence = "the contact in Google could not be read, again and again";
-        return context.dead_letter(&item.contact, &item.mark, "google_keeps_failing", sentence, "", "");
+        let why = GivenUp { reason: "google_keeps_failing", sentence, ..GivenUp::default() };
+        return context.dead_letter(&item.contact, &item.mark, why);
     }
     context.again(&item.contact, &item.mark, "google_unavailable")
 }
@@ -113,7 +114,8 @@ pub fn later(
         let tries = item.mark.tries;
         if tries >= context.tools.settings.tune.retry_attempts {
             let sentence = "the CRM kept failing for this contact";
-            return context.dead_letter(&item.contact, &item.mark, "crm_keeps_failing", sentence, "", "");
+            let why = GivenUp { reason: "crm_keeps_failing", sentence, ..GivenUp::default() };
+            return context.dead_letter(&item.contact, &item.mark, why);
         }
         return context.again(&item.contact, &item.mark, why);
     }

@@ -1,13 +1,18 @@
 //! Creates whose end is unknown: looked for in Google's listing, twice, a propagation window apart, before anything is sent again.
 
 use crate::{
+    claim::Tools,
     push::{
         Context,
         intent::{Intent, Resolve},
     },
     store::{
+        StoreError,
+        current::SyncSpec,
         encode,
-        ledger::{Mark, Step},
+        keys::CrmKeys,
+        ledger::{LedgerView, Mark, Step},
+        runs::Runs,
     },
 };
 
@@ -33,13 +38,19 @@ pub fn allowed(context: &Context<'_>, intent: &Intent) -> Allowed {
     }
 }
 
+/// How many contacts of the run, or of the sync, there are of which nobody knows yet whether they were made. (A run that went to
+/// its end has found out.) An undo would miss them, and its pause would keep anybody from finding out.
+pub async fn unsettled(tools: &Tools, sync: &SyncSpec, subject: &str, run: Option<&str>) -> Result<usize, StoreError> {
+    let view = LedgerView::new(tools.pool.clone(), &sync.account.key, subject);
+    let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+    let open = view.open_intents::<Intent>().await?.into_iter();
+    let is_its = |intent: &Intent| intent.sync == sync.id && run.is_none_or(|run| intent.run.as_deref() == Some(run));
+    let its: Vec<String> = open.filter(|(_, intent)| is_its(intent)).map(|(contact, _)| contact).collect();
+    Ok(runs.marked(&its).await?.into_iter().filter(|is_marked| *is_marked).count())
+}
+
 /// Not found at the first look: once more, a propagation window later.
-pub fn absent_once(
-    context: &Context<'_>,
-    contact: &str,
-    mark: &Mark,
-    intent: &Intent,
-) -> Result<Step, crate::store::StoreError> {
+pub fn absent_once(context: &Context<'_>, contact: &str, mark: &Mark, intent: &Intent) -> Result<Step, StoreError> {
     let now = context.tools.pool.clock.now_ms();
     let window = i64::try_from(context.tools.settings.tune.propagation.as_millis()).unwrap_or(i64::MAX);
     let mut step = waiting(contact, mark, now + window);

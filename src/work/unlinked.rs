@@ -11,7 +11,7 @@ use crate::{
         identity::{Question, Verdict},
         stamp::{Origin, stamp_for},
     },
-    push::{Deed, Task, intent::Intent},
+    push::{Deed, GivenUp, Task, intent::Intent},
     store::{
         StoreError, encode,
         ledger::{Mark, Step},
@@ -215,7 +215,8 @@ impl Work<'_> {
                 }
                 _ if item.mark.tries >= most => {
                     let sentence = "Google kept failing when this contact was to be made";
-                    self.context.dead_letter(&item.contact, &item.mark, "google_keeps_failing", sentence, "", "")
+                    let why = GivenUp { reason: "google_keeps_failing", sentence, ..GivenUp::default() };
+                    self.context.dead_letter(&item.contact, &item.mark, why)
                 }
                 _ => settle::resolved(&self.context, &item, intent.alone),
             });

@@ -4,6 +4,7 @@ mod absence;
 mod api;
 mod brake;
 mod connect;
+mod dead;
 mod demo;
 mod doctor;
 mod events;

@@ -234,7 +234,7 @@ async fn what_waits_and_what_failed_is_shown_with_its_reason() {
     let letter = text(&view["syncs"][0]["dead_letters"][0], "id");
     let told = said(&world, &["contact", "show", &refused]).await;
     assert!(told.contains(&format!("`carnet dead replay {letter}` tries again")) && !told.contains("Laval"), "{told}");
-    world.carnet(&["dead", "discard", &letter]).await.done();
+    world.carnet(&["dead", "discard", &letter, "--because", "a test"]).await.done();
 
     world.carnet(&["sync", "pause", "phone"]).await.done();
     let id = world.crm_create(jean()).await;

@@ -81,12 +81,14 @@ impl From<Declined> for ApiFailure {
         let status = match declined {
             Declined::NoQuestion(_)
             | Declined::NoContact(_)
+            | Declined::NoLetterId(_)
+            | Declined::NoLetter(_)
             | Declined::NoAccount(_)
             | Declined::NoSync { .. }
             | Declined::NoRun { .. }
             | Declined::NeverRun(_)
             | Declined::NotBraked(_) => StatusCode::NOT_FOUND,
-            Declined::NoResource => StatusCode::BAD_REQUEST,
+            Declined::NoResource | Declined::NoTime(_) => StatusCode::BAD_REQUEST,
             Declined::Paused(_) | Declined::Undoing(_) => StatusCode::CONFLICT,
             Declined::CannotRun { .. } | Declined::NothingRuns(_) => StatusCode::CONFLICT,
             Declined::SeveralAsk { .. }

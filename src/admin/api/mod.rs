@@ -3,6 +3,7 @@
 
 mod brake;
 mod contacts;
+mod dead;
 mod events;
 mod failure;
 mod needs;
@@ -60,6 +61,10 @@ fn endpoints() -> Vec<(Method, &'static str, MethodRouter<Arc<Api>>)> {
         (Method::GET, "/brake", get(brake::list)),
         (Method::POST, "/brake/{sync}/allow", post(brake::allow)),
         (Method::POST, "/brake/{sync}/discard", post(brake::discard)),
+        (Method::GET, "/dead", get(dead::list)),
+        (Method::GET, "/dead/{id}", get(dead::show)),
+        (Method::POST, "/dead/replay", post(dead::replay)),
+        (Method::POST, "/dead/discard", post(dead::discard)),
         (Method::GET, "/syncs", get(syncs::list)),
         (Method::GET, "/syncs/{sync}", get(syncs::show)),
         (Method::POST, "/syncs/{sync}/run", post(runs::run)),

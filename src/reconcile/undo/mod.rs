@@ -11,18 +11,16 @@ use jiff::SignedDuration;
 
 use crate::{
     claim::{Halt, Tools},
-    push::intent::Intent,
     store::{
         StoreError,
         current::SyncSpec,
         journal,
         keys::CrmKeys,
         lease::Lease,
-        ledger::LedgerView,
         runs::{Run, RunKind, RunState, Runs, undo_lane},
         seal::random_text,
     },
-    work::How,
+    work::{How, unsettled},
 };
 
 pub(super) use carry::advance;
@@ -162,7 +160,7 @@ pub async fn begin(tools: &Tools, sync: &Arc<SyncSpec>, what: &What) -> Result<R
     if let Some(run) = runs.current().await?.filter(|run| !run.is_over()) {
         return Err(UndoError::Running(run.id));
     }
-    let unsettled = unsettled(tools, sync, what, &google.subject).await?;
+    let unsettled = unsettled(tools, sync, &google.subject, what.of()).await?;
     if unsettled > 0 {
         return Err(UndoError::Unsettled(unsettled));
     }
@@ -172,22 +170,6 @@ pub async fn begin(tools: &Tools, sync: &Arc<SyncSpec>, what: &What) -> Result<R
     let begun = begin_alone(tools, sync, what, &google.subject).await;
     lease.release().await?;
     begun
-}
-
-/// Contacts of the run, or of the sync that leaves, of which nobody knows yet whether they were made. (A run that went to its end
-/// has found out.) The undo would miss them, and the pause would keep anybody from finding out.
-async fn unsettled(tools: &Tools, sync: &SyncSpec, what: &What, subject: &str) -> Result<usize, StoreError> {
-    let keys = CrmKeys::new(&sync.account.key);
-    let view = LedgerView::new(tools.pool.clone(), &sync.account.key, subject);
-    let runs = Runs::new(tools.pool.clone(), keys, &sync.id);
-    let mut unsettled = 0;
-    for (contact, intent) in view.open_intents::<Intent>().await? {
-        let is_its = intent.sync == sync.id && what.of().is_none_or(|run| intent.run.as_deref() == Some(run));
-        if is_its && runs.mark_of(&contact).await?.is_some() {
-            unsettled += 1;
-        }
-    }
-    Ok(unsettled)
 }
 
 async fn begin_alone(tools: &Tools, sync: &SyncSpec, what: &What, subject: &str) -> Result<Run, UndoError> {

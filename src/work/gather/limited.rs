@@ -22,6 +22,9 @@ struct Held {
     contact: Contact,
     /// Why the last body could not be read, if so.
     unreadable: Option<String>,
+    /// Where, as a path into it.
+    #[serde(default)]
+    unreadable_at: String,
 }
 
 #[derive(Deserialize)]
@@ -91,7 +94,7 @@ async fn one(
         // Nothing was ever said of it: it was read through the CRM's API once, and the token is gone. Only a deletion that
         // was told is one.
         _ if !known => State::Unknown,
-        Held { unreadable: Some(why), .. } => State::Unreadable(why),
+        Held { unreadable: Some(why), unreadable_at: path, .. } => State::Unreadable { why, path },
         Held { gone: true, .. } => State::Gone,
         Held { contact, .. } => State::There(Box::new(contact)),
     }))
@@ -120,7 +123,7 @@ fn fold(sync: &SyncSpec, asked: &BTreeSet<String>, contact: &str, mut held: Held
                 held.contact.version = None;
                 held.gone = false;
             }
-            Err(why) => held.unreadable = Some(why.to_string()),
+            Err(why) => (held.unreadable, held.unreadable_at) = (Some(why.to_string()), why.path),
         }
     }
     held

@@ -74,7 +74,7 @@ impl<G: Ground> Day<'_, G> {
                 wrongs.push(format!("left in {key}: {left:?}"));
             }
         }
-        for letter in dead::list(self.ground.pool(), &keys).await.expect("dead letters") {
+        for letter in dead::list(self.ground.pool(), &keys, &dead::Filter::default()).await.expect("dead letters") {
             wrongs.push(format!("a dead letter: {letter:?}"));
         }
         let unknown = waiting.iter().filter(|id| !self.memory.said.contains_key(*id));

@@ -168,7 +168,11 @@ impl Service {
     pub async fn nothing_left(&self) {
         assert_eq!(self.left().await, (0, 0), "events not dispatched, contacts not clean");
         let keys = self.keys();
-        assert_eq!(dead::list(&self.pool, &keys).await.expect("dead letters"), [], "dead letters");
+        assert_eq!(
+            dead::list(&self.pool, &keys, &dead::Filter::default()).await.expect("dead letters"),
+            [],
+            "dead letters"
+        );
         let mut redis = self.pool.get().await.expect("redis");
         for sync in &self.current.syncs {
             for key in [keys.marks(&sync.id), keys.readings(&sync.id), keys.intents(&self.subject())] {

@@ -1,0 +1,117 @@
+//! Dead letters: looked at, replayed, discarded.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{
+        Path, Query, State,
+        rejection::{BytesRejection, PathRejection, QueryRejection},
+    },
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Api, failure::ApiFailure};
+use crate::{
+    answers::{Desk, Found, Letter, Which, by_sync},
+    reconcile::replay::{ReplayError, begin, foresee},
+};
+
+type Body = Result<Bytes, BytesRejection>;
+
+/// Which letters, and whether it is to be done.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    #[serde(default)]
+    ids: Vec<String>,
+    all: Option<Which>,
+    #[serde(default)]
+    apply: bool,
+    because: Option<String>,
+}
+
+const WANTED: &str = "the body is JSON that says which letters: {\"ids\": [\"…\"]} or {\"all\": {\"reason\": \"…\"}} (reason, \
+                      sync, contact, since and until; {} takes all), and with \"apply\": true it is done";
+
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Value>, ApiFailure> {
+    let known = "the filter knows reason, sync, contact, since and until";
+    let Query(which) = which.map_err(|_| ApiFailure::bad_query(known))?;
+    let letters: Vec<Letter> = api.desk().await?.dead_letters(&which).await?.iter().map(Found::listed).collect();
+    Ok(Json(json!({ "letters": letters })))
+}
+
+/// One letter, masked; with `?reveal=true` as it is, which the journal keeps.
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    id: Result<Path<String>, PathRejection>,
+    shown: Result<Query<Value>, QueryRejection>,
+) -> Result<Json<Letter>, ApiFailure> {
+    let Path(id) = id?;
+    let reveal = shown.ok().and_then(|Query(asked)| Some(asked.get("reveal")? == "true")).unwrap_or(false);
+    let desk = api.desk().await?;
+    let found = desk.dead_letter(&id).await?;
+    Ok(Json(if reveal { desk.reveal(&found).await? } else { found.masked() }))
+}
+
+/// What would happen to each letter; with `apply` the runs that look at them again, one for each sync.
+pub(super) async fn replay(State(api): State<Arc<Api>>, body: Body) -> Result<Json<Value>, ApiFailure> {
+    let wanted = wanted(body)?;
+    let letters = found(&api.desk().await?, &wanted).await?;
+    let (of_syncs, orphans) = by_sync(letters);
+    let mut answers = Vec::new();
+    for (sync, letters) in &of_syncs {
+        let name = &sync.spec.name;
+        answers.push(match wanted.apply {
+            true => json!({ "sync": name, "run": begin(&api.tools, sync, letters).await?.id }),
+            false => json!({ "sync": name, "letters": foresee(&api.tools, sync, letters).await? }),
+        });
+    }
+    let gone: Vec<&str> = orphans.iter().map(|found| found.letter.id.as_str()).collect();
+    Ok(Json(json!({ "syncs": answers, "sync_is_gone": gone })))
+}
+
+/// How many there are; with `apply` they are taken away.
+pub(super) async fn discard(State(api): State<Arc<Api>>, body: Body) -> Result<Json<Value>, ApiFailure> {
+    let wanted = wanted(body)?;
+    let desk = api.desk().await?;
+    let letters = found(&desk, &wanted).await?;
+    if !wanted.apply {
+        return Ok(Json(json!({ "letters": letters.len() })));
+    }
+    let because = wanted.because.filter(|because| !because.trim().is_empty());
+    let because = because.ok_or_else(|| ApiFailure::bad_body("\"because\" says why; the journal keeps it"))?;
+    Ok(Json(json!({ "discarded": desk.discard_letters(&letters, &because).await? })))
+}
+
+fn wanted(body: Body) -> Result<Wanted, ApiFailure> {
+    let wanted: Wanted = serde_json::from_slice(&body?).map_err(|_| ApiFailure::bad_body(WANTED))?;
+    match wanted.ids.is_empty() == wanted.all.is_none() {
+        true => Err(ApiFailure::bad_body(WANTED)),
+        false => Ok(wanted),
+    }
+}
+
+async fn found(desk: &Desk, wanted: &Wanted) -> Result<Vec<Found>, ApiFailure> {
+    Ok(match &wanted.all {
+        Some(which) => desk.dead_letters(which).await?,
+        None => desk.dead_letters_of(&wanted.ids).await?,
+    })
+}
+
+impl From<ReplayError> for ApiFailure {
+    fn from(error: ReplayError) -> Self {
+        match &error {
+            ReplayError::Preview(_) | ReplayError::Store(_) => {
+                tracing::warn!(%error, "dead letters could not be replayed");
+                Self::unavailable(error.code(), error.to_string())
+            }
+            _ => Self::conflict(error.code(), error.to_string()),
+        }
+    }
+}
