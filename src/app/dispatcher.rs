@@ -16,7 +16,7 @@ use crate::{
         door::Door,
         retention::{backlog, trim},
     },
-    store::{StoreError, current::Current, journal, keys::CrmKeys, pool::Pool},
+    store::{StoreError, begun, current::Current, journal, keys::CrmKeys, pool::Pool},
     work::Bell,
 };
 
@@ -94,7 +94,11 @@ impl Dispatcher {
         for sync in &current.syncs {
             let Some(google) = &sync.google else { continue };
             let keys = CrmKeys::new(&sync.account.key);
-            if let Err(error) = journal::trim(&self.pool, &keys, &google.subject).await {
+            let trimmed = async {
+                begun::trim(&self.pool, &keys, &google.subject).await?;
+                journal::trim(&self.pool, &keys, &google.subject).await
+            };
+            if let Err(error) = trimmed.await {
                 tracing::warn!(%error, "a journal could not be trimmed");
                 return;
             }

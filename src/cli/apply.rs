@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     admin::connect::connect_link,
     app::foundation::Foundation,
+    claim::{PauseWhy, pause_of},
     config::{
         Settings,
         declared::{Declared, Google, Sync},
@@ -117,7 +118,7 @@ pub async fn apply_declared(
         };
         ids.insert(sync.name.clone(), id);
     }
-    nobody_leaves(foundation, &held, &ids).await?;
+    nobody_leaves(foundation, &held, &ids, &declared).await?;
     let epoch = foundation.installation().epoch;
     foundation
         .registry
@@ -147,16 +148,30 @@ fn links<'a>(
 }
 
 /// A sync whose contacts are being taken back is not taken out in the middle: what is left would keep its label and stamp.
-async fn nobody_leaves(foundation: &Foundation, held: &Registry, ids: &BTreeMap<String, String>) -> anyhow::Result<()> {
+/// (Where Google no longer lets us in, nothing more can be taken back, and the sync may go.)
+async fn nobody_leaves(
+    foundation: &Foundation,
+    held: &Registry,
+    ids: &BTreeMap<String, String>,
+    declared: &Declared,
+) -> anyhow::Result<()> {
     let current = foundation.current(foundation.installation().clone()).await?;
-    let goes = |id: &&String| !ids.values().any(|kept| kept == *id);
-    for (name, id) in held.sync_ids.iter().filter(|(_, id)| goes(id)) {
+    for (name, id) in &held.sync_ids {
         let Some(sync) = current.sync_with_id(id) else { continue };
+        let stays = declared.sync.iter().find(|after| ids.get(&after.name) == Some(id));
+        if stays.is_some_and(|after| after.crm == sync.spec.crm && after.google == sync.spec.google) {
+            continue;
+        }
+        let Some(google) = &sync.google else { continue };
+        let pause = pause_of(&foundation.pool, google).await?;
+        if pause.is_some_and(|pause| pause.why == PauseWhy::Access) {
+            continue;
+        }
         let keys = CrmKeys::new(&sync.account.key);
         let undos = Runs::new(foundation.pool.clone(), keys, &undo_lane(id));
         if undos.current().await?.is_some_and(|run| !run.is_over()) {
             bail!(
-                "the sync \"{name}\" is being left or undone at the moment and can be removed once that has ended; \
+                "the sync \"{name}\" is being left or undone at the moment and can be removed or moved once that has ended; \
                  apply the file again then. Nothing was changed."
             );
         }

@@ -16,6 +16,7 @@ use crate::{
     },
     store::{
         begun::{self, Begun},
+        ledger::Step,
         listing::Listing,
     },
 };
@@ -143,15 +144,23 @@ async fn finished(account: &Account, context: &mut Context<'_>, done: &[(&Task, 
 }
 
 /// What they overwrite is remembered before they leave: else it would be lost with an answer that is never heard.
-async fn begin(account: &Account, context: &Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
+async fn begin(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
     let mut begun = Vec::with_capacity(tasks.len());
-    for task in tasks {
+    let contacts: Vec<&str> = tasks.iter().map(|task| task.contact.as_str()).collect();
+    let noted = begun::some(&account.tools.pool, &context.keys(), account.subject(), &contacts).await?;
+    let mut heard = Vec::new();
+    for (task, noted) in tasks.iter().zip(noted) {
         let Deed::Update { change, before } = &task.deed else { continue };
         let (after, key) = (change.applied_to(before), &context.sync.account.key);
+        // One that was done, as the person shows, and whose answer nobody heard.
+        let shown = stamp_for(before, key, &task.contact);
+        let done = noted.filter(|noted| shown.is_some_and(|stamp| stamp.op == noted.op));
+        heard.extend(done.map(|done| Step { journal: Some(done.entry), ..Step::of(&task.contact) }));
         let Some(stamp) = stamp_for(&after, key, &task.contact) else { continue };
         let entry = context.journal_entry(task, Some(&after))?;
         begun.push((task.contact.as_str(), Begun { op: stamp.op, entry }));
     }
+    context.settle(&heard).await?;
     Ok(begun::note(&account.tools.pool, &context.keys(), account.subject(), &begun).await?)
 }
 

@@ -47,6 +47,29 @@ pub async fn of(pool: &Pool, keys: &CrmKeys, subject: &str, contact: &str) -> Re
     held.map(|text| decode("an update", &text)).transpose()
 }
 
+/// Those of these contacts, in their order.
+pub async fn some(
+    pool: &Pool,
+    keys: &CrmKeys,
+    subject: &str,
+    contacts: &[&str],
+) -> Result<Vec<Option<Begun>>, StoreError> {
+    if contacts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let held: Vec<Option<String>> = pool.get().await?.hmget(keys.begun(subject), contacts).await?;
+    held.into_iter().map(|text| text.map(|text| decode("an update", &text)).transpose()).collect()
+}
+
+/// Drops notes as old as the journal's oldest entries: they hold what persons were called.
+pub async fn trim(pool: &Pool, keys: &CrmKeys, subject: &str) -> Result<(), StoreError> {
+    const KEPT_MS: i64 = 90 * 24 * 3_600_000;
+    let oldest = pool.clock.now_ms().saturating_sub(KEPT_MS);
+    let old = all(pool, keys, subject).await?.into_iter().filter(|(_, begun)| begun.write().at < oldest);
+    let old: Vec<String> = old.map(|(contact, _)| contact).collect();
+    forget(pool, keys, subject, &old.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
 /// Their ends are written down.
 pub async fn forget(pool: &Pool, keys: &CrmKeys, subject: &str, contacts: &[&str]) -> Result<(), StoreError> {
     if contacts.is_empty() {

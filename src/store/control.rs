@@ -186,6 +186,7 @@ impl Runs {
                 .arg(lane)
                 .arg(first)
                 .arg(CHUNK)
+                .arg(&self.sync)
                 .invoke_async(&mut self.pool.get().await?)
                 .await?;
             if looked_at < CHUNK {

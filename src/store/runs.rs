@@ -235,6 +235,21 @@ impl Runs {
         Ok(held.iter().map(Option::is_some).collect())
     }
 
+    /// Contacts of a cancelled run that are followed to the end of a call.
+    pub async fn dropped(&self) -> Result<Vec<String>, StoreError> {
+        let mut connection = self.pool.get().await?;
+        let live: Vec<String> = connection.zrange(self.keys.due(&self.sync), 0, -1).await?;
+        let mut dropped = Vec::new();
+        for contacts in live.chunks(1_000) {
+            let marks: Vec<Option<String>> = connection.hmget(self.keys.marks(&self.sync), contacts).await?;
+            for (contact, mark) in contacts.iter().zip(marks) {
+                let mark = mark.map(|text| decode::<super::ledger::Mark>("a mark", &text)).transpose()?;
+                dropped.extend(mark.is_some_and(|mark| mark.dropped).then(|| contact.clone()));
+            }
+        }
+        Ok(dropped)
+    }
+
     /// What a reconcile page said of these contacts, as JSON.
     pub async fn readings(&self, contacts: &[String]) -> Result<Vec<Option<String>>, StoreError> {
         if contacts.is_empty() {

@@ -96,7 +96,8 @@ async fn labels(account: &mut Account, context: &Context<'_>) -> Result<BTreeMap
     Ok(labels)
 }
 
-fn link_of(person: &Person, stamp: Stamp, labels: &BTreeMap<String, String>, sync: &str) -> Link {
+/// The link that a stamp stands for. `labels`: those of the syncs between the two accounts, by sync.
+pub(super) fn link_of(person: &Person, stamp: Stamp, labels: &BTreeMap<String, String>, sync: &str) -> Link {
     let is_on = |label: &String| person.labels().any(|l| l == label);
     let holders = |held: &dyn Fn(&str, &String) -> bool| -> BTreeMap<String, String> {
         labels.iter().filter(|(id, label)| held(id, label)).map(|(id, label)| (id.clone(), label.clone())).collect()

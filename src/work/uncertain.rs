@@ -46,7 +46,10 @@ pub async fn unsettled(tools: &Tools, sync: &SyncSpec, subject: &str, run: Optio
     let open = view.open_intents::<Intent>().await?.into_iter();
     let is_its = |intent: &Intent| intent.sync == sync.id && run.is_none_or(|run| intent.run.as_deref() == Some(run));
     let its: Vec<String> = open.filter(|(_, intent)| is_its(intent)).map(|(contact, _)| contact).collect();
-    Ok(runs.marked(&its).await?.into_iter().filter(|is_marked| *is_marked).count())
+    let open = runs.marked(&its).await?.into_iter().filter(|is_marked| *is_marked).count();
+    // Found, and not linked yet.
+    let found = runs.dropped().await?.into_iter().filter(|contact| !its.contains(contact)).count();
+    Ok(open + found)
 }
 
 /// Not found at the first look: once more, a propagation window later.

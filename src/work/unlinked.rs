@@ -57,6 +57,12 @@ impl Work<'_> {
         found: Found,
         adopted: &mut BTreeMap<String, String>,
     ) -> Result<Option<Task>, Halt> {
+        // Of a cancelled run only what was done is followed.
+        let is_there = matches!(found, Found::Stamped(_) | Found::Twins(_) | Found::Unknown);
+        if item.mark.dropped && !is_there {
+            self.context.settle(&[settle::clean(&item.contact, &item.mark, "skipped")]).await?;
+            return Ok(None);
+        }
         // What is wanted again is matched like one that is new.
         match (found, item.decision.clone().filter(|decision| *decision != Decision::Restore)) {
             (Found::Unknown, _) => {
@@ -179,7 +185,13 @@ impl Work<'_> {
             brake: None,
             reading: String::new(),
         };
-        self.context.journal_entry(&task, Some(person)).map(Some)
+        let mut entry = self.context.journal_entry(&task, Some(person))?;
+        // Whoever finds it may be another sync of the two accounts.
+        if let Some(sync) = entry.chunks_exact_mut(2).find(|pair| pair[0] == "sync").filter(|_| !intent.sync.is_empty())
+        {
+            sync[1].clone_from(&intent.sync);
+        }
+        Ok(Some(entry))
     }
 
     /// Creates of unknown end whose time has come: a listing tells.

@@ -33,6 +33,13 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
     let (pool, keys, how) = (&tools.pool, CrmKeys::new(&sync.account.key), what.how());
     let held = if how.leaves() { held(tools, sync, &subject).await? } else { Vec::new() };
     let mut contacts: BTreeMap<String, Asked> = held.into_iter().map(|contact| (contact, Asked::of(how))).collect();
+    let is_its = |write: &Write| write.sync == sync.id && what.of().is_none_or(|run| write.run == run);
+    // Before the journal: what is heard of meanwhile is in both. One that a sync leaves may have its stamp, and no link yet.
+    for (contact, begun) in begun::all(pool, &keys, &subject).await? {
+        if is_its(&begun.write()) {
+            contacts.entry(contact).or_insert_with(|| Asked::of(how)).begun = Some(begun);
+        }
+    }
     if matches!(how, How::LeaveKeep | How::LeaveUnlabel) {
         return Ok(Collected { contacts, is_whole: true });
     }
@@ -41,7 +48,6 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
         What::Run(run) => run.journal_from.as_deref().unwrap_or(EVERYTHING),
         What::Leave(_) => EVERYTHING,
     };
-    let is_its = |write: &Write| write.sync == sync.id && what.of().is_none_or(|run| write.run == run);
     scan(pool, &keys, &subject, from, |id, write| {
         // What was only noticed wrote nothing.
         if !is_its(&write) || (write.mask.is_empty() && write.action != "trashed") {
@@ -49,25 +55,14 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
         }
         let asked = match how.leaves() {
             true => contacts.get_mut(&write.contact),
-            false => Some(contacts.entry(write.contact).or_insert_with(|| Asked::of(how))),
+            false => Some(contacts.entry(write.contact.clone()).or_insert_with(|| Asked::of(how))),
         };
         if let Some(asked) = asked {
+            asked.begun.take_if(|begun| begun.op == write.op);
             asked.entries.push(id.to_owned());
         }
     })
     .await?;
-    for (contact, begun) in begun::all(pool, &keys, &subject).await? {
-        if !is_its(&begun.write()) {
-            continue;
-        }
-        let asked = match how.leaves() {
-            true => contacts.get_mut(&contact),
-            false => Some(contacts.entry(contact).or_insert_with(|| Asked::of(how))),
-        };
-        if let Some(asked) = asked {
-            asked.begun = Some(begun.op);
-        }
-    }
     let is_whole = is_whole(pool, &keys, &subject, from).await?;
     Ok(Collected { contacts, is_whole })
 }

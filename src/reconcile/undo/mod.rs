@@ -122,8 +122,13 @@ pub async fn choose(tools: &Tools, sync: &SyncSpec, run: Option<&str>) -> Result
     let chosen = match run {
         Some(id) => find(tools, sync, id).await?.ok_or_else(|| UndoError::NoSuchRun(id.to_owned()))?,
         None => {
-            let ended = runs.reports(LOOKED_THROUGH).await?;
-            ended.into_iter().find(has_written).ok_or(UndoError::NothingWritten)?
+            let mut ended = runs.reports(LOOKED_THROUGH).await?.into_iter();
+            loop {
+                let run = ended.next().ok_or(UndoError::NothingWritten)?;
+                if has_written(&run) || has_written_unheard(tools, sync, &run).await? {
+                    break run;
+                }
+            }
         }
     };
     // One that had to give contacts up may be tried again.
@@ -150,6 +155,14 @@ async fn find(tools: &Tools, sync: &SyncSpec, id: &str) -> Result<Option<Run>, S
 
 fn has_written(run: &Run) -> bool {
     ["created", "adopted", "updated", "removed"].iter().any(|name| run.counts.get(*name).is_some_and(|n| *n > 0))
+}
+
+/// Whether a run that was cut short wrote something that it did not count, because no answer came.
+async fn has_written_unheard(tools: &Tools, sync: &SyncSpec, run: &Run) -> Result<bool, StoreError> {
+    let Some(google) = sync.google.as_ref().filter(|_| run.state != RunState::Done) else { return Ok(false) };
+    let what = What::Run(Box::new(run.clone()));
+    Ok(!collect::collect(tools, sync, &what).await?.contacts.is_empty()
+        || unsettled(tools, sync, &google.subject, Some(&run.id)).await? > 0)
 }
 
 /// Pauses the sync and begins the run that takes it back; whoever works in the background carries it to its end.

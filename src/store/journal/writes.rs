@@ -20,6 +20,8 @@ pub struct Write {
     pub contact: String,
     /// What was done, as a code.
     pub action: String,
+    /// The operation, which is in the stamp that it wrote.
+    pub op: String,
     /// The Google contact, `people/c…`.
     pub resource: String,
     /// The fields that were written, as Google calls them.
@@ -107,6 +109,7 @@ fn write_of(get: impl Fn(&str) -> String) -> Write {
         run: get("run"),
         contact: get("contact"),
         action: get("action"),
+        op: get("op"),
         resource: get("resource"),
         mask: get("mask").split(',').filter(|field| !field.is_empty()).map(str::to_owned).collect(),
         before: get("before"),

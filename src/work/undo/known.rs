@@ -9,14 +9,7 @@ use crate::{
     claim::Account,
     google::person::{Field, Person},
     plan::{link::Link, undo::Write},
-    store::{
-        StoreError,
-        begun::{self, Begun},
-        current::SyncSpec,
-        decode, journal,
-        keys::CrmKeys,
-        ledger::LedgerView,
-    },
+    store::{StoreError, begun::Begun, current::SyncSpec, decode, journal, keys::CrmKeys, ledger::LedgerView},
 };
 
 /// What is wanted.
@@ -47,9 +40,10 @@ pub struct Asked {
     pub how: How,
     /// The journal's entries that it concerns, oldest first.
     pub entries: Vec<String>,
-    /// The operation of an update after them of which nobody knows whether Google carried it out.
+    /// An update after them of which nobody knew, when this was asked, whether Google carried it out. The whole of it: the undo's own
+    /// write takes the place of the note.
     #[serde(default)]
-    pub begun: Option<String>,
+    pub begun: Option<Begun>,
 }
 
 impl Asked {
@@ -72,13 +66,7 @@ pub(super) async fn known<'a>(
     let mut all = Vec::with_capacity(asked.len());
     for ((contact, asked), link) in asked.iter().zip(links) {
         let (entries, is_whole) = entries.remove(contact).unwrap_or((Vec::new(), true));
-        let begun = match &asked.begun {
-            Some(op) => begun::of(&account.tools.pool, &view.keys, account.subject(), contact)
-                .await?
-                .filter(|begun| begun.op == *op),
-            None => None,
-        };
-        all.push(Known { contact, how: asked.how, link, entries, begun, is_whole });
+        all.push(Known { contact, how: asked.how, link, entries, begun: asked.begun.as_ref(), is_whole });
     }
     Ok(all)
 }
@@ -106,7 +94,7 @@ pub(super) struct Known<'a> {
     pub how: How,
     pub link: Option<Link>,
     pub entries: Vec<journal::Write>,
-    pub begun: Option<Begun>,
+    pub begun: Option<&'a Begun>,
     pub is_whole: bool,
 }
 
@@ -114,7 +102,7 @@ impl Known<'_> {
     /// Where it may be in Google: where it was last written, else where its link leads; a sync that leaves follows its links.
     /// What was made is nowhere else: whoever the link leads to since was made by a later run.
     pub fn names(&self) -> Vec<String> {
-        let begun = self.begun.as_ref().map(|begun| begun.write().resource);
+        let begun = self.begun.map(|begun| begun.write().resource);
         let written = self.entries.iter().rev().map(|entry| entry.resource.clone());
         let written = begun.into_iter().chain(written).find(|name| !name.is_empty());
         let linked = self.link.as_ref().filter(|link| link.is_followed()).map(|link| link.resource.clone());

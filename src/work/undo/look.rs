@@ -24,7 +24,7 @@ use crate::{
 };
 
 use super::{
-    super::{linked::is_behind, matching::read, retire::is_labelled_for_another},
+    super::{linked::is_behind, matching::read, recall::link_of, retire::is_labelled_for_another},
     known::{Asked, How, Known, known, write},
 };
 
@@ -42,8 +42,10 @@ pub struct Looked {
     pub label: Option<String>,
     /// Another sync holds it too.
     pub is_held_by_others: bool,
-    /// What is to be done; `None` when the person cannot be read now.
+    /// What is to be done; `None` when the person cannot be read now, or is to be read later.
     pub reversal: Option<Reversal>,
+    /// A write of unknown end may come until then (ms).
+    pub not_before: Option<i64>,
 }
 
 /// Looks at some contacts. `op` is the id of the operation, the same with every look.
@@ -59,7 +61,22 @@ pub async fn look(
     let persons = read(account, &names.into_iter().collect::<Vec<_>>()).await?;
     let labels = label::existing(account).await?;
     let own = label::known(account, &sync.spec.label).await?;
-    let scene = Scene { sync, current, op, persons: &persons, labels: &labels, own: own.as_deref() };
+    let mut labels_of = BTreeMap::new();
+    for other in current.syncs_of(account.subject()).filter(|other| other.account.key == sync.account.key) {
+        let label = label::known(account, &other.spec.label).await?;
+        labels_of.extend(label.map(|label| (other.id.clone(), label)));
+    }
+    let scene = Scene {
+        sync,
+        current,
+        op,
+        persons: &persons,
+        labels: &labels,
+        labels_of: &labels_of,
+        own: own.as_deref(),
+        now: account.tools.pool.clock.now_ms(),
+        window: i64::try_from(account.tools.settings.tune.propagation.as_millis()).unwrap_or(i64::MAX / 4),
+    };
     let mut looked = Vec::with_capacity(known.len());
     for known in known {
         let how = known.how;
@@ -96,21 +113,30 @@ struct Scene<'a> {
     op: &'a str,
     persons: &'a BTreeMap<String, Option<Person>>,
     labels: &'a BTreeSet<String>,
+    labels_of: &'a BTreeMap<String, String>,
     own: Option<&'a str>,
+    now: i64,
+    window: i64,
 }
 
 impl Scene<'_> {
     fn decide(&self, known: Known<'_>) -> Result<Looked, StoreError> {
-        let link = known.link.clone().filter(Link::is_followed);
         let names = known.names();
         let read: Vec<_> = names.iter().filter_map(|name| self.persons.get(name)).collect();
         let is_unclear = read.len() < names.len();
         let person = read.into_iter().flatten().next().cloned();
-        // Done only if Google shows its stamp.
         let stamp = person.as_ref().and_then(|person| stamp_for(person, &self.sync.account.key, known.contact));
-        let begun = known.begun.as_ref().filter(|begun| stamp.is_some_and(|stamp| stamp.op == begun.op));
+        // Done only if Google shows its stamp, or that of the undo which has found it there.
+        let is_shown = |begun: &Begun| stamp.as_ref().is_some_and(|s| s.op == begun.op || s.op == self.op);
+        let begun = known.begun.filter(|begun| is_shown(begun));
+        let may_come = known.begun.filter(|_| begun.is_none()).map(|begun| begun.write().at + 2 * self.window);
         let entries = known.entries.iter().cloned().chain(begun.map(Begun::write));
         let writes = entries.map(|entry| write(&entry)).collect::<Result<Vec<_>, _>>()?;
+        // The end of its create was written down, and its link not yet.
+        let found = known.link.is_none().then_some(person.as_ref().zip(stamp.clone())).flatten();
+        let found = found.filter(|(_, stamp)| !stamp.released);
+        let found = found.map(|(person, stamp)| link_of(person, stamp, self.labels_of, &self.sync.id));
+        let link = known.link.clone().filter(Link::is_followed).or_else(|| found.clone());
         let is_behind = person
             .as_ref()
             .zip(link.as_ref())
@@ -124,10 +150,11 @@ impl Scene<'_> {
             label: label.map(str::to_owned),
             is_held_by_others: holders.filter(is_other).count() > 0,
             person,
-            link: known.link,
+            link: known.link.or(found),
             reversal: None,
+            not_before: may_come.filter(|until| *until > self.now),
         };
-        if !(is_behind || (is_unclear && looked.person.is_none())) {
+        if looked.not_before.is_none() && !(is_behind || (is_unclear && looked.person.is_none())) {
             looked.reversal = Some(self.reversal(&looked, known.how, &writes, known.is_whole));
         }
         Ok(looked)

@@ -16,7 +16,7 @@ use crate::{
     },
     push::{Context, Deed, Pen, Task, push},
     store::{
-        StoreError,
+        StoreError, begun,
         current::{Current, SyncSpec},
         decode, encode,
         keys::CrmKeys,
@@ -68,6 +68,9 @@ pub(super) async fn work_off(
         }
     }
     context.settle(&steps).await?;
+    // What was begun before is settled with it.
+    let done: Vec<&str> = steps.iter().filter(|step| step.clean).map(|step| step.contact.as_str()).collect();
+    begun::forget(&tools.pool, &context.keys(), account.subject(), &done).await?;
     Box::pin(push(account, &mut context, tasks)).await
 }
 
@@ -87,7 +90,16 @@ struct Turn<'a> {
 impl Turn<'_> {
     fn take(self, looked: Looked) -> Result<Next, StoreError> {
         match looked.reversal.clone() {
-            None => Ok(Next::Step(Box::new(settle::unread(self.context, &self.item(&looked))))),
+            None => {
+                let unread = || settle::unread(self.context, &self.item(&looked));
+                let later = |until| Step {
+                    generation: Some(self.mark.generation),
+                    due: Some(until),
+                    why: Some("uncertain_update"),
+                    ..Step::of(&looked.contact)
+                };
+                Ok(Next::Step(Box::new(looked.not_before.map_or_else(unread, later))))
+            }
             Some(Reversal::Trash { .. }) => Ok(self.trash(looked)),
             Some(Reversal::Update { change, left }) => {
                 let Some(before) = looked.person.clone() else { return self.nothing(&looked) };
