@@ -13,6 +13,7 @@ use redis::AsyncCommands;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
+use super::overview::{STATES, look};
 use crate::{
     queue::{dead, door::Door, retention::backlog},
     store::{
@@ -104,6 +105,14 @@ async fn gauge(health: &Health) -> Result<(), StoreError> {
         let (live, bulk) = runs.waiting().await?;
         set("carnet_dirty_live", "sync", &sync.spec.name, live);
         set("carnet_dirty_bulk", "sync", &sync.spec.name, bulk);
+        let stands = look(&health.pool, &current, sync).await?;
+        set("carnet_linked", "sync", &stands.name, stands.linked);
+        set("carnet_needs_you", "sync", &stands.name, stands.needs_you as u64);
+        set("carnet_braked", "sync", &stands.name, stands.braked);
+        for state in STATES {
+            let is_it = if stands.state == state { 1.0 } else { 0.0 };
+            metrics::gauge!("carnet_sync_state", "sync" => stands.name.clone(), "state" => state).set(is_it);
+        }
     }
     Ok(())
 }

@@ -20,6 +20,9 @@ use crate::{
     work::Need,
 };
 
+/// The states, as people read them.
+pub const STATES: [&str; 6] = ["up to date", "working", "waiting", "paused", "needs you", "failed"];
+
 /// One sync as people see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SyncOverview {

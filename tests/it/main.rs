@@ -18,6 +18,7 @@ mod layout;
 mod mapped;
 mod matching;
 mod merged;
+mod metrics;
 mod model;
 mod needs;
 mod other_writer;
