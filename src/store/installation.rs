@@ -148,8 +148,10 @@ impl Guard {
 
     async fn begin_first(&self, connection: &mut super::pool::Connection) -> Result<Found, InstallationError> {
         let id = random_text(8).map_err(RegistryError::from)?;
-        self.registry.write_file(&id, &self.registry.load().await?)?;
-        self.begin(connection, &id, 1, 1).await.map(Found::New)
+        // In Redis first: of several processes that begin together, each with a data directory of its own, one gives the name.
+        let begun = self.begin(connection, &id, 1, 1).await?;
+        self.keep_snapshot(&begun, None).await?;
+        Ok(if begun.id == id { Found::New(begun) } else { Found::Same(begun) })
     }
 
     /// A new epoch, with the registry of the file where it is newer than what Redis has.

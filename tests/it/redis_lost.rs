@@ -2,7 +2,7 @@
 //! in Google, what the user did there stands, and the configuration is still there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use carnet::{app::foundation::Foundation, config::Settings};
 use serde_json::{Value, json};
 
 use crate::world::{
@@ -223,5 +224,26 @@ impl Story {
     /// The resource name of the contact's person.
     async fn only(&self, contact: &str) -> String {
         crate::world::text(&self.person(contact).await, "resourceName")
+    }
+}
+
+/// As the replicas of a first deployment do.
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_begin_together_are_one_installation() {
+    let world = World::new().await;
+    let redis = RedisServer::start_in_memory().await;
+    for round in 0..10 {
+        let opened = (0..3).map(|number| {
+            let mut settings = world.settings("127.0.0.1:9");
+            let dir = world.dir.path().join(format!("data-{round}-{number}"));
+            settings.insert("CARNET_DATA_DIR".into(), dir.display().to_string());
+            settings.insert("CARNET_REDIS_URL".into(), redis.url());
+            let settings = Settings::from_texts(settings).expect("settings");
+            async move { Foundation::open(&settings).await.expect("all begin") }
+        });
+        let opened = futures_util::future::join_all(opened).await;
+        let ids: BTreeSet<&str> = opened.iter().map(|foundation| foundation.installation().id.as_str()).collect();
+        assert_eq!(ids.len(), 1, "round {round}");
+        redis.empty().await;
     }
 }

@@ -321,6 +321,10 @@ impl<G: Ground> Day<'_, G> {
             return;
         }
         self.say(format!("the owner merges {gone} {:?} into {kept} {:?}", holds(&absorb), holds(&keep)));
+        // Whoever is known under a name before the last is not found again by the one that is gone.
+        if self.memory.renamed.contains(&gone) {
+            self.memory.renamed.insert(kept.clone());
+        }
         self.ground.world().user("POST", "merge", json!({"keep": kept, "absorb": gone})).await;
         self.memory.moves(&gone, &kept);
         self.memory.excused.extend(holds(&absorb));
