@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, process::free_address, server::RedisServer, until};
 
 /// Names of metrics in a text.
 fn names(text: &str) -> BTreeSet<&str> {
@@ -15,10 +15,17 @@ fn names(text: &str) -> BTreeSet<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_alerts_ask_for_what_is_measured_and_see_what_is_wrong() {
     let mut world = World::new().await;
+    let redis = RedisServer::start_in_memory().await;
+    world.set("CARNET_REDIS_URL", redis.url());
     world.set("CARNET_API_TOKEN", "the api token").set("CARNET_TUNE_DEAD_AGE_MS", 1);
+    world.sync_lines = "every = \"off\"".into();
     world.google_knows_no("AQ").await;
     world.crm_seed(&[json!({"firstName": "Luc", "lastName": "Roy", "country": "AQ", "city": "Laval"})]).await;
-    let service = world.start().await;
+    // In a process of its own: what it counts is its own.
+    let settings = world.settings(&free_address().await);
+    world.apply(&world.declared()).await.done();
+    let _process = world.spawn("carnet", &settings, &["serve"]);
+    let service = world.watch_when_ready(&redis.url(), &settings).await;
     service.reconcile().await;
     let forged = world.http.post(format!("{}/webhooks/centiva", service.url)).json(&json!({"type": "ContactUpdate"}));
     assert_eq!(forged.send().await.expect("an answer").status().as_u16(), 401);
@@ -27,7 +34,7 @@ async fn the_alerts_ask_for_what_is_measured_and_see_what_is_wrong() {
     let url = format!("{}/metrics", service.url);
     assert_eq!(world.http.get(&url).send().await.expect("an answer").status().as_u16(), 401, "not for everybody");
     let mut said = String::new();
-    crate::world::until("the letter to expire", async || {
+    until("the letter to expire", async || {
         said = world
             .http
             .get(&url)
@@ -53,5 +60,4 @@ async fn the_alerts_ask_for_what_is_measured_and_see_what_is_wrong() {
         assert!(said.contains(line), "{line}\n{said}");
     }
     service.nothing_left().await;
-    service.stop().await;
 }
