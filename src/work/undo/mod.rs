@@ -69,7 +69,8 @@ pub(super) async fn work_off(
     }
     context.settle(&steps).await?;
     // What was begun before is settled with it.
-    let done: Vec<&str> = steps.iter().filter(|step| step.clean).map(|step| step.contact.as_str()).collect();
+    let done: Vec<&str> =
+        steps.iter().filter(|step| step.clean && step.dead.is_none()).map(|step| step.contact.as_str()).collect();
     begun::forget(&tools.pool, &context.keys(), account.subject(), &done).await?;
     Box::pin(push(account, &mut context, tasks)).await
 }
