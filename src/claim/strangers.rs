@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -73,9 +73,17 @@ impl StoppedLooks {
         wanted: &[(String, Moment)],
         now: Timestamp,
     ) -> Option<(Timestamp, Look, ListCursor)> {
-        let stopped = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(subject)?;
+        let stopped = self.lock().remove(subject)?;
         let goes_on = stopped.wanted == wanted && now.duration_since(stopped.began) < SOON;
         goes_on.then_some((stopped.began, stopped.look, stopped.at))
+    }
+
+    fn put(&self, subject: String, stopped: Stopped) {
+        self.lock().insert(subject, stopped);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Stopped>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,8 +97,7 @@ async fn look(account: &mut Account, wanted: &[(String, Moment)]) -> Result<Look
             Ok(page) => page,
             Err(halt) => {
                 if is_limit(&halt) {
-                    let stopped = Stopped { wanted: wanted.to_vec(), began, look, at };
-                    tools.stopped_looks.0.lock().unwrap_or_else(PoisonError::into_inner).insert(subject, stopped);
+                    tools.stopped_looks.put(subject, Stopped { wanted: wanted.to_vec(), began, look, at });
                 }
                 return Err(halt);
             }

@@ -24,6 +24,7 @@ use crate::{
     },
     receive::Doors,
     store::{
+        current::Current,
         keys::CrmKeys,
         registry::{GoogleConnection, Registry, each_secret, exported_secret, open_secret, seal_secret},
         runs::{Runs, undo_lane},
@@ -155,7 +156,7 @@ async fn nobody_leaves(
     ids: &BTreeMap<String, String>,
     declared: &Declared,
 ) -> anyhow::Result<()> {
-    let current = foundation.current(foundation.installation().clone()).await?;
+    let current = Current::open(held, foundation.installation().clone(), foundation.registry.sealer())?;
     for (name, id) in &held.sync_ids {
         let Some(sync) = current.sync_with_id(id) else { continue };
         let stays = declared.sync.iter().find(|after| ids.get(&after.name) == Some(id));

@@ -67,24 +67,17 @@ impl Context<'_> {
     }
 
     /// A task that failed in a way that concerns its contact alone.
-    pub fn failed(&self, task: &Task, failure: &Failure) -> Result<Step, StoreError> {
+    pub fn failed(&self, task: &Task, failure: &Failure) -> Step {
+        let may_again = task.mark.tries < self.tools.settings.tune.retry_attempts;
         match failure.class() {
-            Class::Validation => Ok(self.dead(task, "rejected_by_google", failure)),
+            Class::Validation => self.dead(task, "rejected_by_google", failure),
+            // A dead letter when the tries are used up.
+            _ if !may_again => self.dead(task, "google_keeps_failing", failure),
             // Somebody else wrote meanwhile: read and merge again, at once at first.
-            Class::Etag | Class::Gone if task.mark.tries < self.tools.settings.tune.retry_attempts => {
-                Ok(self.again(&task.contact, &task.mark, "changed_meanwhile"))
-            }
-            Class::Etag | Class::Gone => Ok(self.dead(task, "google_keeps_failing", failure)),
-            _ => self.retry(task, failure),
+            Class::Etag | Class::Gone => self.again(&task.contact, &task.mark, "changed_meanwhile"),
+            // Later, counted as a try.
+            _ => self.again(&task.contact, &task.mark, "google_unavailable"),
         }
-    }
-
-    /// Later, counted as a try; a dead letter when the tries are used up.
-    fn retry(&self, task: &Task, failure: &Failure) -> Result<Step, StoreError> {
-        if task.mark.tries >= self.tools.settings.tune.retry_attempts {
-            return Ok(self.dead(task, "google_keeps_failing", failure));
-        }
-        Ok(self.again(&task.contact, &task.mark, "google_unavailable"))
     }
 
     /// A step that puts the contact off, longer with each try.

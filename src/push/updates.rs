@@ -94,7 +94,7 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, mask: &[Field],
     for task in tasks {
         match by_resource.remove(task.resource()) {
             Some(Ok(after)) => done.push((task, after)),
-            Some(Err(failure)) => steps.push(context.failed(task, &failure)?),
+            Some(Err(failure)) => steps.push(context.failed(task, &failure)),
             // Left out of the answer: whether it was done shows the next reading.
             None => steps.push(context.again(&task.contact, &task.mark, "no_answer")),
         }
@@ -122,7 +122,7 @@ async fn batch_failed(context: &mut Context<'_>, tasks: &[Task], failure: Failur
             Some(why) => {
                 let per_contact = BTreeMap::from([(task.resource().to_owned(), why.clone())]);
                 let own = Failure::Invalid { message: why.clone(), fields: Vec::new(), per_contact };
-                context.failed(task, &own)?
+                context.failed(task, &own)
             }
             None => {
                 let alone = task.mark.tries > 0 || (named.is_empty() && failure.class() == Class::Validation);
@@ -179,10 +179,10 @@ pub(super) async fn give_way(
             step.due = Some(context.tools.pool.clock.now_ms());
             Ok(context.settle(&[step]).await?)
         }
-        Class::Validation | Class::Etag | Class::Gone => Ok(context.settle(&[context.failed(task, &failure)?]).await?),
+        Class::Validation | Class::Etag | Class::Gone => Ok(context.settle(&[context.failed(task, &failure)]).await?),
         // A 500 may be this contact's alone: it steps back, and the slice goes on with others later.
         Class::Transient if matches!(failure, Failure::Server { .. } | Failure::Lost) => {
-            context.settle(&[context.failed(task, &failure)?]).await?;
+            context.settle(&[context.failed(task, &failure)]).await?;
             Err(Halt::Failure(failure))
         }
         _ => Err(Halt::Failure(failure)),

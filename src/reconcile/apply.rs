@@ -18,16 +18,15 @@ use crate::{
         StoreError,
         brake::Brake,
         current::SyncSpec,
-        journal,
         keys::CrmKeys,
         previews::Previews,
         runs::{Run, RunKind, RunState, Runs},
-        seal::random_text,
     },
 };
 
 use super::{
     drafts::{Drafts, PreviewError},
+    new_run,
     preview::{Preview, previews_of},
     walk::{Differs, ONE_BY_ONE, differs},
 };
@@ -178,15 +177,10 @@ impl Check<'_> {
 /// Begins the run that goes through the preview's entries. Whoever runs reconciles takes it up.
 pub async fn begin(tools: &Tools, sync: &SyncSpec, preview: &Preview) -> Result<Run, ApplyError> {
     may_begin(tools, sync).await?;
-    let keys = CrmKeys::new(&sync.account.key);
-    let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
-    let mut run = Run::begin(id, "preview", RunState::Reading, tools.pool.clock.now());
+    let mut run = new_run(tools, sync, "preview", RunState::Reading).await?;
     (run.kind, run.of) = (RunKind::Preview, Some(preview.id.clone()));
     run.total = Some(preview.acted_on());
     run.proves = !runs_of(tools, sync).has_proved().await?;
-    if let Some(google) = &sync.google {
-        run.journal_from = Some(journal::end(&tools.pool, &keys, &google.subject).await?);
-    }
     agree(tools, sync, preview, &run.id).await?;
     if let Some(running) = runs_of(tools, sync).begin(&run, None).await? {
         return Err(ApplyError::Running(running));

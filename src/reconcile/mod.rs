@@ -152,10 +152,8 @@ impl Reconciler {
             Some(run) if !run.is_over() => run,
             _ => match self.due(sync, &runs).await? {
                 Some(why) => {
-                    let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
-                    let mut run = Run::begin(id, &why, RunState::Counting, self.tools.pool.clock.now());
+                    let mut run = new_run(&self.tools, sync, &why, RunState::Counting).await?;
                     run.proves = !runs.has_proved().await?;
-                    run.journal_from = Some(journal::end(&self.tools.pool, &keys, &google.subject).await?);
                     run.since = self.since(sync, &runs, &why).await?;
                     let epoch = self.tools.now().installation.epoch;
                     // A preview may have been applied at this very moment: its run goes first.
@@ -208,4 +206,15 @@ impl Reconciler {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A run of the sync that begins now, with its place in the journal. Whoever begins it says what else it is.
+async fn new_run(tools: &Tools, sync: &SyncSpec, why: &str, state: RunState) -> Result<Run, StoreError> {
+    let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
+    let mut run = Run::begin(id, why, state, tools.pool.clock.now());
+    if let Some(google) = &sync.google {
+        let keys = CrmKeys::new(&sync.account.key);
+        run.journal_from = Some(journal::end(&tools.pool, &keys, &google.subject).await?);
+    }
+    Ok(run)
 }

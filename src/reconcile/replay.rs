@@ -5,19 +5,20 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-use super::drafts::{Drafts, PreviewError};
+use super::{
+    drafts::{Drafts, PreviewError},
+    new_run,
+};
 use crate::{
     claim::Tools,
-    plan::entry::Entry,
+    plan::entry::{Action, Entry},
     queue::dead::DeadLetter,
     store::{
         StoreError,
         current::SyncSpec,
-        journal,
         keys::CrmKeys,
         replayed,
         runs::{Run, RunKind, RunState, Runs, undo_lane},
-        seal::random_text,
     },
 };
 
@@ -115,7 +116,6 @@ pub async fn foresee(
 }
 
 fn outlook(entry: &Entry) -> (Outlook, String) {
-    use crate::plan::entry::Action;
     let outlook = match entry.action {
         _ if entry.is_acted_on() => Outlook::WouldWrite,
         Action::Skip | Action::Refused | Action::NeedsYou => Outlook::Superseded,
@@ -134,7 +134,9 @@ pub async fn begin(tools: &Tools, sync: &SyncSpec, letters: &[DeadLetter]) -> Re
     if let Some(letter) = letters.iter().find(|letter| letter.lane == undo_lane(&sync.id)) {
         return Err(ReplayError::OfAnUndo(letter.id.clone()));
     }
-    let google = sync.google.as_ref().ok_or_else(|| ReplayError::NotConnected(sync.spec.google.clone()))?;
+    if sync.google.is_none() {
+        return Err(ReplayError::NotConnected(sync.spec.google.clone()));
+    }
     let runs = Runs::new(tools.pool.clone(), keys.clone(), &sync.id);
     if runs.paused().await?.is_some() {
         return Err(ReplayError::Paused(name.clone()));
@@ -143,11 +145,9 @@ pub async fn begin(tools: &Tools, sync: &SyncSpec, letters: &[DeadLetter]) -> Re
     if let Some(run) = runs.current().await?.filter(|run| !run.is_over()) {
         return Err(running(run.id));
     }
-    let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
-    let mut run = Run::begin(id, "replay", RunState::Reading, tools.pool.clock.now());
+    let mut run = new_run(tools, sync, "replay", RunState::Reading).await?;
     run.kind = RunKind::Replay;
     run.total = Some(letters.len() as u64);
-    run.journal_from = Some(journal::end(&tools.pool, &keys, &google.subject).await?);
     let contacts: Vec<&str> = letters.iter().map(|letter| letter.contact.as_str()).collect();
     replayed::keep(&tools.pool, &keys, &run.id, &contacts).await?;
     if let Some(other) = runs.begin(&run, None).await? {

@@ -2,7 +2,6 @@
 //! everything marked is worked off. The cursor and what a page marked are one write, so it resumes at the page.
 
 mod entries;
-mod letters;
 
 use std::sync::Arc;
 
@@ -130,9 +129,9 @@ impl<'a> Walk<'a> {
                 ring();
             }
             match run.kind {
-                RunKind::Replay => self.take_letters(run, lease, ring).await?,
+                RunKind::Replay => self.take_chosen(run, lease, ring).await?,
                 RunKind::Preview if run.total.is_some_and(|total| total <= ONE_BY_ONE) => {
-                    self.take_entries(run, lease, ring).await?;
+                    self.take_chosen(run, lease, ring).await?;
                 }
                 _ => self.read(run, lease, ring).await?,
             }

@@ -1,7 +1,7 @@
 //! Updates that were begun: what the journal is to say of them, should their answer never be heard. Evidence, not state: it
 //! counts only when Google shows the operation's stamp, and the next update of the contact takes its place.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,13 @@ pub struct Begun {
 }
 
 impl Begun {
+    /// Until when (ms) Google may yet show it: an answer may take one propagation window, and the listings another. What is not
+    /// shown by then did not happen.
+    pub fn may_show_until(&self, propagation: Duration) -> i64 {
+        let window = i64::try_from(propagation.as_millis()).unwrap_or(i64::MAX);
+        self.write().at.saturating_add(window.saturating_mul(2))
+    }
+
     /// What it wrote, if it was done.
     pub fn write(&self) -> Write {
         Write::of_entry(&self.entry)

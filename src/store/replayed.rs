@@ -19,7 +19,7 @@ pub async fn keep(pool: &Pool, keys: &CrmKeys, run: &str, contacts: &[&str]) -> 
 }
 
 /// Some of them from the one at `from` on.
-pub async fn some(pool: &Pool, keys: &CrmKeys, run: &str, from: u64, most: u64) -> Result<Vec<String>, StoreError> {
-    let at = |number: u64| isize::try_from(number).unwrap_or(isize::MAX);
+pub async fn some(pool: &Pool, keys: &CrmKeys, run: &str, from: usize, most: usize) -> Result<Vec<String>, StoreError> {
+    let at = |number: usize| isize::try_from(number).unwrap_or(isize::MAX);
     Ok(pool.get().await?.lrange(keys.replayed(run), at(from), at(from + most) - 1).await?)
 }

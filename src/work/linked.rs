@@ -204,9 +204,7 @@ impl Work<'_> {
         let begun = begun::of(pool, &keys, account.subject(), contact).await?;
         let Some(begun) = begun else { return Ok(()) };
         if begun.op != stamp.op {
-            let window = i64::try_from(self.tools.settings.tune.propagation.as_millis()).unwrap_or(i64::MAX);
-            // What Google does not show by now did not happen.
-            if begun.write().at.saturating_add(window.saturating_mul(2)) < pool.clock.now_ms() {
+            if begun.may_show_until(self.tools.settings.tune.propagation) < pool.clock.now_ms() {
                 begun::forget(pool, &keys, account.subject(), &[contact]).await?;
             }
             return Ok(());

@@ -31,5 +31,5 @@ pub use draft::{Decided, draft};
 pub use scheduler::Workers;
 pub use settle::Need;
 pub use slice::{Slice, work};
-pub use uncertain::unsettled;
+pub use uncertain::{open_creates, unsettled};
 pub use undo::{Asked, How, Looked, look};

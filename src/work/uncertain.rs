@@ -38,14 +38,24 @@ pub fn allowed(context: &Context<'_>, intent: &Intent) -> Allowed {
     }
 }
 
+/// Creates of the sync that are not known to have ended: contact and run.
+pub async fn open_creates(
+    tools: &Tools,
+    sync: &SyncSpec,
+    subject: &str,
+) -> Result<Vec<(String, Option<String>)>, StoreError> {
+    let view = LedgerView::new(tools.pool.clone(), &sync.account.key, subject);
+    let open = view.open_intents::<Intent>().await?.into_iter();
+    Ok(open.filter(|(_, intent)| intent.sync == sync.id).map(|(contact, intent)| (contact, intent.run)).collect())
+}
+
 /// How many contacts of the run, or of the sync, there are of which nobody knows yet whether they were made. (A run that went to
 /// its end has found out.) An undo would miss them, and its pause would keep anybody from finding out.
 pub async fn unsettled(tools: &Tools, sync: &SyncSpec, subject: &str, run: Option<&str>) -> Result<usize, StoreError> {
-    let view = LedgerView::new(tools.pool.clone(), &sync.account.key, subject);
     let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-    let open = view.open_intents::<Intent>().await?.into_iter();
-    let is_its = |intent: &Intent| intent.sync == sync.id && run.is_none_or(|run| intent.run.as_deref() == Some(run));
-    let its: Vec<String> = open.filter(|(_, intent)| is_its(intent)).map(|(contact, _)| contact).collect();
+    let open = open_creates(tools, sync, subject).await?.into_iter();
+    let is_its = |of: &Option<String>| run.is_none_or(|run| of.as_deref() == Some(run));
+    let its: Vec<String> = open.filter(|(_, of)| is_its(of)).map(|(contact, _)| contact).collect();
     let open = runs.marked(&its).await?.into_iter().filter(|is_marked| *is_marked).count();
     // Found, and not linked yet.
     let found = runs.dropped().await?.into_iter().filter(|contact| !its.contains(contact)).count();

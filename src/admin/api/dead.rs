@@ -21,6 +21,12 @@ use crate::{
 
 type Body = Result<Bytes, BytesRejection>;
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Shown {
+    reveal: bool,
+}
+
 /// Which letters, and whether it is to be done.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,10 +56,10 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     id: Result<Path<String>, PathRejection>,
-    shown: Result<Query<Value>, QueryRejection>,
+    shown: Result<Query<Shown>, QueryRejection>,
 ) -> Result<Json<Letter>, ApiFailure> {
     let Path(id) = id?;
-    let reveal = shown.ok().and_then(|Query(asked)| Some(asked.get("reveal")? == "true")).unwrap_or(false);
+    let reveal = shown.is_ok_and(|Query(shown)| shown.reveal);
     let desk = api.desk().await?;
     let found = desk.dead_letter(&id).await?;
     Ok(Json(if reveal { desk.reveal(&found).await? } else { found.masked() }))

@@ -1,6 +1,6 @@
 //! Which contacts an undo concerns, and which entries of the journal each of them has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::What;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         keys::CrmKeys,
         ledger::LedgerView,
     },
-    work::{Asked, How},
+    work::{Asked, How, open_creates},
 };
 
 /// Before the first entry of a journal.
@@ -49,8 +49,7 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
         What::Leave(_) => EVERYTHING,
     };
     scan(pool, &keys, &subject, from, |id, write| {
-        // What was only noticed wrote nothing.
-        if !is_its(&write) || (write.mask.is_empty() && write.action != "trashed") {
+        if !is_its(&write) || !has_written(&write) {
             return;
         }
         let asked = match how.leaves() {
@@ -65,6 +64,28 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
     .await?;
     let is_whole = is_whole(pool, &keys, &subject, from).await?;
     Ok(Collected { contacts, is_whole })
+}
+
+/// What was only noticed wrote nothing.
+fn has_written(write: &Write) -> bool {
+    !write.mask.is_empty() || write.action == "trashed"
+}
+
+/// Runs of the sync that wrote something, or may have: as the journal says, and what is not known to have ended.
+pub(super) async fn runs_that_wrote(tools: &Tools, sync: &SyncSpec) -> Result<BTreeSet<String>, StoreError> {
+    let Some(google) = &sync.google else { return Ok(BTreeSet::new()) };
+    let (keys, subject) = (CrmKeys::new(&sync.account.key), &google.subject);
+    let open = open_creates(tools, sync, subject).await?.into_iter().filter_map(|(_, run)| run);
+    let mut runs: BTreeSet<String> = open.collect();
+    let begun = begun::all(&tools.pool, &keys, subject).await?.into_iter().map(|(_, begun)| begun.write());
+    runs.extend(begun.filter(|write| write.sync == sync.id).map(|write| write.run));
+    scan(&tools.pool, &keys, subject, EVERYTHING, |_, write| {
+        if write.sync == sync.id && has_written(&write) {
+            runs.insert(write.run);
+        }
+    })
+    .await?;
+    Ok(runs)
 }
 
 /// The contacts that the sync holds.

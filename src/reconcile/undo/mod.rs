@@ -5,7 +5,7 @@ mod carry;
 mod collect;
 mod plan;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::SignedDuration;
 
@@ -14,14 +14,15 @@ use crate::{
     store::{
         StoreError,
         current::SyncSpec,
-        journal,
         keys::CrmKeys,
         lease::Lease,
         runs::{Run, RunKind, RunState, Runs, undo_lane},
-        seal::random_text,
     },
     work::{How, unsettled},
 };
+
+use super::new_run;
+use collect::runs_that_wrote;
 
 pub(super) use carry::advance;
 pub use plan::{Stays, UndoPlan, plan};
@@ -122,13 +123,15 @@ pub async fn choose(tools: &Tools, sync: &SyncSpec, run: Option<&str>) -> Result
     let chosen = match run {
         Some(id) => find(tools, sync, id).await?.ok_or_else(|| UndoError::NoSuchRun(id.to_owned()))?,
         None => {
-            let mut ended = runs.reports(LOOKED_THROUGH).await?.into_iter();
-            loop {
-                let run = ended.next().ok_or(UndoError::NothingWritten)?;
-                if has_written(&run) || has_written_unheard(tools, sync, &run).await? {
-                    break run;
-                }
-            }
+            let ended = runs.reports(LOOKED_THROUGH).await?;
+            // One that was cut short may have written without counting it: no answer came.
+            let first = ended.iter().find(|run| has_written(run) || run.state != RunState::Done);
+            let wrote = match first.is_some_and(|run| !has_written(run)) {
+                true => runs_that_wrote(tools, sync).await?,
+                false => BTreeSet::new(),
+            };
+            let is_it = |run: &Run| has_written(run) || (run.state != RunState::Done && wrote.contains(&run.id));
+            ended.into_iter().find(is_it).ok_or(UndoError::NothingWritten)?
         }
     };
     // One that had to give contacts up may be tried again.
@@ -157,14 +160,6 @@ fn has_written(run: &Run) -> bool {
     ["created", "adopted", "updated", "removed"].iter().any(|name| run.counts.get(*name).is_some_and(|n| *n > 0))
 }
 
-/// Whether a run that was cut short wrote something that it did not count, because no answer came.
-async fn has_written_unheard(tools: &Tools, sync: &SyncSpec, run: &Run) -> Result<bool, StoreError> {
-    let Some(google) = sync.google.as_ref().filter(|_| run.state != RunState::Done) else { return Ok(false) };
-    let what = What::Run(Box::new(run.clone()));
-    Ok(!collect::collect(tools, sync, &what).await?.contacts.is_empty()
-        || unsettled(tools, sync, &google.subject, Some(&run.id)).await? > 0)
-}
-
 /// Pauses the sync and begins the run that takes it back; whoever works in the background carries it to its end.
 pub async fn begin(tools: &Tools, sync: &Arc<SyncSpec>, what: &What) -> Result<Run, UndoError> {
     let google = sync.google.as_ref().ok_or_else(|| UndoError::NotConnected(sync.spec.google.clone()))?;
@@ -180,23 +175,20 @@ pub async fn begin(tools: &Tools, sync: &Arc<SyncSpec>, what: &What) -> Result<R
     let (lease, fence) = (keys.run_lease(&lane), keys.run_fence(&lane));
     let claimed = Lease::claim(&tools.pool, lease, fence, &tools.holder, tools.settings.tune.lease).await?;
     let Some(lease) = claimed else { return Err(UndoError::Undoing) };
-    let begun = begin_alone(tools, sync, what, &google.subject).await;
+    let begun = begin_alone(tools, sync, what).await;
     lease.release().await?;
     begun
 }
 
-async fn begin_alone(tools: &Tools, sync: &SyncSpec, what: &What, subject: &str) -> Result<Run, UndoError> {
+async fn begin_alone(tools: &Tools, sync: &SyncSpec, what: &What) -> Result<Run, UndoError> {
     let (keys, undos) = (CrmKeys::new(&sync.account.key), undos_of(tools, sync));
     if undos.current().await?.is_some_and(|run| !run.is_over()) {
         return Err(UndoError::Undoing);
     }
-    let id = random_text(6).map_err(|e| StoreError::Unreadable("a run id", e.to_string()))?;
     let why = serde_json::to_value(what.how()).ok().and_then(|how| how.as_str().map(str::to_owned));
-    let now = tools.pool.clock.now();
-    let mut run = Run::begin(id, &why.unwrap_or_default(), RunState::Reading, now);
+    let mut run = new_run(tools, sync, &why.unwrap_or_default(), RunState::Reading).await?;
     (run.kind, run.proves) = (RunKind::Undo, true);
     run.of = what.of().map(str::to_owned);
-    run.journal_from = Some(journal::end(&tools.pool, &keys, subject).await?);
     let runs = Runs::new(tools.pool.clone(), keys, &sync.id);
     let paused = run.of.as_ref().map_or_else(|| LEFT.to_owned(), |of| format!("undo of run {of}"));
     runs.set_paused(Some(&paused)).await?;

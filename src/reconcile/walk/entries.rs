@@ -1,4 +1,5 @@
-//! A run through the entries of a preview: exactly these contacts are marked, and each is read anew in its turn.
+//! A run through contacts that were chosen before, by a preview or as dead letters: exactly these are marked, and each is read anew
+//! in its turn.
 
 use super::{Interrupted, Walk};
 use crate::{
@@ -9,7 +10,8 @@ use crate::{
         StoreError, encode,
         lease::Lease,
         previews::Previews,
-        runs::{Run, RunState},
+        replayed,
+        runs::{Run, RunKind, RunState},
     },
 };
 
@@ -48,21 +50,28 @@ impl Walk<'_> {
         Previews::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id)
     }
 
-    /// Marks page by page; where it is and what it marked are one write.
-    pub(super) async fn take_entries(
+    /// Contacts of a run that were chosen before it began: the entries of a preview, or those of dead letters.
+    async fn chosen(&self, run: &Run, from: usize) -> Result<Vec<String>, StoreError> {
+        if run.kind == RunKind::Replay {
+            return replayed::some(&self.tools.pool, &self.keys, &run.id, from, PAGE).await;
+        }
+        let (preview, kinds) = (run.of.clone().unwrap_or_default(), Action::ACTED_ON.map(Action::code));
+        let entries: Vec<Entry> = self.previews().entries(&preview, &kinds, from, PAGE).await?;
+        Ok(entries.into_iter().map(|entry| entry.contact).collect())
+    }
+
+    /// Marks them page by page; where it is and what it marked are one write.
+    pub(super) async fn take_chosen(
         &self,
         run: &mut Run,
         lease: &mut Lease,
         ring: &(dyn Fn() + Send + Sync),
     ) -> Result<(), Interrupted> {
-        let previews = self.previews();
-        let (preview, kinds) = (run.of.clone().unwrap_or_default(), Action::ACTED_ON.map(Action::code));
         while self.hold_back(run, lease).await? {
             lease.ensure(self.tools.settings.tune.sweep).await?;
             let at = run.cursor.as_ref().and_then(serde_json::Value::as_u64).unwrap_or(0);
             let from = usize::try_from(at).unwrap_or(usize::MAX);
-            let entries: Vec<Entry> = previews.entries(&preview, &kinds, from, PAGE).await?;
-            let marked: Vec<_> = entries.into_iter().map(|entry| (entry.contact, None)).collect();
+            let marked: Vec<_> = self.chosen(run, from).await?.into_iter().map(|contact| (contact, None)).collect();
             run.seen += marked.len() as u64;
             run.marked += marked.len() as u64;
             let more = marked.len() == PAGE;

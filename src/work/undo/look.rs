@@ -1,6 +1,9 @@
 //! What is to be taken back of some contacts, decided on the persons as they are now. Previews and the work itself come here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::{
     claim::{Account, Halt},
@@ -75,7 +78,7 @@ pub async fn look(
         labels_of: &labels_of,
         own: own.as_deref(),
         now: account.tools.pool.clock.now_ms(),
-        window: i64::try_from(account.tools.settings.tune.propagation.as_millis()).unwrap_or(i64::MAX / 4),
+        propagation: account.tools.settings.tune.propagation,
     };
     let mut looked = Vec::with_capacity(known.len());
     for known in known {
@@ -116,7 +119,7 @@ struct Scene<'a> {
     labels_of: &'a BTreeMap<String, String>,
     own: Option<&'a str>,
     now: i64,
-    window: i64,
+    propagation: Duration,
 }
 
 impl Scene<'_> {
@@ -129,7 +132,7 @@ impl Scene<'_> {
         // Done only if Google shows its stamp, or that of the undo which has found it there.
         let is_shown = |begun: &Begun| stamp.as_ref().is_some_and(|s| s.op == begun.op || s.op == self.op);
         let begun = known.begun.filter(|begun| is_shown(begun));
-        let may_come = known.begun.filter(|_| begun.is_none()).map(|begun| begun.write().at + 2 * self.window);
+        let may_come = known.begun.filter(|_| begun.is_none()).map(|begun| begun.may_show_until(self.propagation));
         let entries = known.entries.iter().cloned().chain(begun.map(Begun::write));
         let writes = entries.map(|entry| write(&entry)).collect::<Result<Vec<_>, _>>()?;
         // The end of its create was written down, and its link not yet.
