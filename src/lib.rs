@@ -4,6 +4,7 @@
 //! `crm` and `google` speak to the two sides, `store` to Redis; `answers` is what people ask and decide; `app` puts them together, `cli` starts them.
 
 pub mod admin;
+pub mod alerts;
 pub mod answers;
 pub mod app;
 pub mod claim;

@@ -10,10 +10,12 @@ use axum::{
     routing::get,
 };
 use redis::AsyncCommands;
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
-use super::overview::{STATES, look};
+use super::{
+    access::Access,
+    overview::{STATES, look},
+};
 use crate::{
     queue::{dead, door::Door, retention::backlog},
     store::{
@@ -38,8 +40,8 @@ pub struct Health {
     pub door: Arc<Door>,
     /// Configuration.
     pub current: watch::Receiver<Arc<Current>>,
-    /// Asked for by `/metrics`.
-    pub api_token: SecretString,
+    /// Asked for by `/metrics`: any token will do.
+    pub access: Access,
 }
 
 /// Routes.
@@ -70,7 +72,7 @@ async fn readyz(State(health): State<Health>) -> Response {
 }
 
 async fn render(State(health): State<Health>, headers: HeaderMap) -> Response {
-    if !carries_token(&headers, &health.api_token) {
+    if health.access.bearer(&headers).is_none() {
         let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
         return (StatusCode::UNAUTHORIZED, challenge, "the API token is wanted\n").into_response();
     }
@@ -78,15 +80,6 @@ async fn render(State(health): State<Health>, headers: HeaderMap) -> Response {
         tracing::warn!(%error, "some gauges are old");
     }
     telemetry::metrics().render().into_response()
-}
-
-/// Whether a request carries this bearer token; compared in constant time.
-pub fn carries_token(headers: &HeaderMap, token: &SecretString) -> bool {
-    let given =
-        headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
-    given.is_some_and(|given| {
-        aws_lc_rs::constant_time::verify_slices_are_equal(given.as_bytes(), token.expose_secret().as_bytes()).is_ok()
-    })
 }
 
 /// Gauges are read when somebody looks.

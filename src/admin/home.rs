@@ -10,24 +10,29 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::{
     claim::Tools,
-    store::{StoreError, keys::CrmKeys, runs::Runs},
+    store::{
+        StoreError,
+        audit::{Deed, note},
+        keys::CrmKeys,
+        runs::Runs,
+    },
 };
 
 use super::{
     overview::{SyncOverview, look_at_all, sentence},
     page::{STYLE, page, secured},
-    session::{Locked, Password, no_session, own_origin},
+    session::{Admitted, Locked, Password, Sessions, own_origin},
 };
 
 struct Admin {
     tools: Arc<Tools>,
     password: Password,
+    sessions: Sessions,
 }
 
 /// Routes of the admin side.
@@ -37,14 +42,29 @@ pub fn router(tools: Arc<Tools>, password: SecretString) -> Router {
         .route("/login", get(|| async { login_page(StatusCode::OK, None) }).post(log_in))
         .route("/logout", post(log_out))
         .route("/syncs/{name}/run", post(run_now))
-        .with_state(Arc::new(Admin { tools, password: Password::new(password) }));
+        .with_state(Arc::new(Admin {
+            sessions: Sessions(tools.pool.clone()),
+            password: Password::new(password),
+            tools,
+        }));
     // Not `no-referrer`: with that, browsers keep the origin of our own forms to themselves too.
     secured(routes, "", "same-origin")
 }
 
 impl Admin {
-    fn is_open_to(&self, headers: &HeaderMap) -> bool {
-        self.password.is_open_to(headers, self.tools.registry.sealer(), Timestamp::now())
+    /// Lets the browser in, or sends it to the login page, or says that nobody can tell.
+    async fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Response> {
+        match self.sessions.admit(headers, &self.password).await {
+            Ok(Some(admitted)) => Ok(admitted),
+            Ok(None) => Err(Redirect::to("/login").into_response()),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Writes down what was asked for on a page.
+    async fn audit(&self, action: &str, outcome: &str) -> Result<(), StoreError> {
+        let (actor, action, outcome) = ("admin page".to_owned(), action.to_owned(), outcome.to_owned());
+        note(&self.tools.pool, &Deed { actor, action, outcome, ..Deed::default() }).await
     }
 
     /// The origin of a form that was sent by one of our own pages.
@@ -94,11 +114,15 @@ fn login_page(status: StatusCode, wrong: Option<&'static str>) -> Response {
 }
 
 async fn home(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
-    if !admin.is_open_to(&headers) {
-        return Redirect::to("/login").into_response();
-    }
+    let admitted = match admin.admit(&headers).await {
+        Ok(admitted) => admitted,
+        Err(answer) => return answer,
+    };
     match look_at_all(&admin.tools.pool, &admin.tools.now()).await {
-        Ok(syncs) => page(StatusCode::OK, &Home { style: STYLE, sentence: sentence(&syncs), syncs }),
+        Ok(syncs) => {
+            let shown = page(StatusCode::OK, &Home { style: STYLE, sentence: sentence(&syncs), syncs });
+            (AppendHeaders(admitted.cookie.map(|cookie| (header::SET_COOKIE, cookie))), shown).into_response()
+        }
         Err(error) => unavailable(&error),
     }
 }
@@ -124,9 +148,13 @@ async fn log_in(State(admin): State<Arc<Admin>>, headers: HeaderMap, Form(given)
         Ok(()) => {
             // The admin side may be reached by another way than the public URL: the browser says which.
             let secure = origin.starts_with("https://");
-            match admin.password.session(admin.tools.registry.sealer(), secure, Timestamp::now()) {
+            let begun = async {
+                admin.audit("log in", "done").await?;
+                admin.sessions.begin(&admin.password, secure).await
+            };
+            match begun.await {
                 Ok(cookie) => (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to("/")).into_response(),
-                Err(_) => login_page(StatusCode::SERVICE_UNAVAILABLE, Some("The system gives no random numbers.")),
+                Err(error) => unavailable(&error),
             }
         }
         Err(Locked::Wrong) => login_page(StatusCode::UNAUTHORIZED, Some("That is not the password.")),
@@ -140,22 +168,29 @@ async fn log_out(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Respons
     if let Err(foreign) = admin.own_form(&headers) {
         return foreign.into_response();
     }
-    (AppendHeaders([(header::SET_COOKIE, no_session())]), Redirect::to("/login")).into_response()
+    match admin.sessions.end(&headers).await {
+        Ok(cookie) => (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to("/login")).into_response(),
+        Err(error) => unavailable(&error),
+    }
 }
 
 async fn run_now(State(admin): State<Arc<Admin>>, headers: HeaderMap, Path(name): Path<String>) -> Response {
     if let Err(foreign) = admin.own_form(&headers) {
         return foreign.into_response();
     }
-    if !admin.is_open_to(&headers) {
-        return Redirect::to("/login").into_response();
+    if let Err(answer) = admin.admit(&headers).await {
+        return answer;
     }
     let current = admin.tools.now();
     let Some(sync) = current.sync_named(&name) else {
         return (StatusCode::NOT_FOUND, "There is no sync of that name.\n").into_response();
     };
     let runs = Runs::new(admin.tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
-    match runs.ask("asked").await {
+    let asked = async {
+        admin.audit(&format!("sync run {name}"), "asked").await?;
+        runs.ask("asked").await
+    };
+    match asked.await {
         Ok(_) => Redirect::to("/").into_response(),
         Err(error) => unavailable(&error),
     }

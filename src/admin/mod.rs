@@ -1,5 +1,6 @@
 //! The admin side: health, metrics, what people see, and the API.
 
+pub mod access;
 pub mod api;
 pub mod connect;
 pub mod health;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    claim::pause_of,
+    claim::{crm_refusal, pause_of},
     config::declared::Every,
     queue::dead,
     reconcile::{Progress, progress},
@@ -53,7 +53,7 @@ pub struct SyncOverview {
 /// What a state is read from.
 struct Signs {
     connected: bool,
-    /// Why the Google account rests, in words.
+    /// Why the Google account rests or the CRM account is not read, in words.
     stopped: Option<String>,
     paused: bool,
     /// Whether a run was asked for and has not begun.
@@ -89,6 +89,10 @@ pub async fn look(pool: &Pool, current: &Current, sync: &SyncSpec) -> Result<Syn
         refused = refusals.filter(|(_, refusal)| refusal.concerns(&sync.id)).count() as u64;
         stopped = pause_of(pool, google).await?.map(|pause| pause.sentence);
     }
+    let stopped = match stopped {
+        Some(stopped) => Some(stopped),
+        None => crm_refusal(pool, &sync.account).await?,
+    };
     let dead = dead::count_of(pool, &keys, &sync.id).await?;
     let paused = runs.paused().await?;
     let signs = Signs {

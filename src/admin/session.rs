@@ -1,19 +1,18 @@
-//! Who may see the admin pages: the password, a sealed cookie for 12 hours, and forms that come from our own pages only.
+//! Who may see the admin pages: the password, a session that Redis keeps, and forms that come from our own pages only.
 
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Uri, header};
-use jiff::Timestamp;
+use redis::AsyncCommands as _;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::page::{cookie, set_cookie};
-use crate::store::seal::{SealError, Sealer};
+use crate::store::{StoreError, decode, encode, keys::session, pool::Pool, seal::random_text};
 
 const COOKIE: &str = "carnet_session";
-const PURPOSE: &str = "session";
-const SECONDS: i64 = 12 * 3600;
 
 /// A wrong password costs a second more each time, up to this many.
 const LONGEST_WAIT: u32 = 5;
@@ -61,29 +60,83 @@ impl Password {
         Err(Locked::Wrong)
     }
 
-    /// A cookie that says "let in", until it ends or the password changes.
-    pub fn session(&self, sealer: &Sealer, secure: bool, now: Timestamp) -> Result<String, SealError> {
-        let sealed = sealer.seal(PURPOSE, &format!("{} {}", now.as_second() + SECONDS, self.mark()))?;
-        Ok(set_cookie(COOKIE, &sealed, "Strict", SECONDS, secure))
-    }
-
-    /// Whether the browser was let in.
-    pub fn is_open_to(&self, headers: &HeaderMap, sealer: &Sealer, now: Timestamp) -> bool {
-        let opened = cookie(headers, COOKIE).and_then(|sealed| sealer.open(PURPOSE, sealed).ok());
-        opened.is_some_and(|text| {
-            let Some((until, mark)) = text.expose_secret().split_once(' ') else { return false };
-            mark == self.mark() && until.parse::<i64>().is_ok_and(|until| now.as_second() < until)
-        })
-    }
-
     fn mark(&self) -> String {
         hex::encode(&Sha256::digest(self.value.expose_secret())[..8])
     }
 }
 
-/// A cookie that ends the session in this browser.
-pub(super) fn no_session() -> String {
-    set_cookie(COOKIE, "", "Strict", 0, false)
+/// Sessions: Redis keeps each under a digest of what the browser holds, so that one can be ended, and that nobody who reads Redis has
+/// one. A session ends 12 hours after it began, or after 2 hours without a page; what the browser holds changes every hour.
+pub(super) struct Sessions(pub Pool);
+
+/// What Redis keeps of a session. Times in ms.
+#[derive(Clone, Serialize, Deserialize)]
+struct Session {
+    /// Of the password that opened it: with another password it opens nothing.
+    mark: String,
+    until: i64,
+    renew: i64,
+    /// Whether the cookie travels over TLS only.
+    secure: bool,
+}
+
+/// A browser that was let in.
+pub(super) struct Admitted {
+    /// What it holds from now on, if that changes: a `Set-Cookie`.
+    pub cookie: Option<String>,
+}
+
+const HOUR_MS: i64 = 3_600_000;
+const LASTS_MS: i64 = 12 * HOUR_MS;
+const IDLE_MS: i64 = 2 * HOUR_MS;
+/// Pages that were asked for at the same moment still come with what the browser held before.
+const OVERLAP_MS: i64 = 60_000;
+const BYTES: usize = 32;
+
+impl Sessions {
+    /// Begins one; answers its cookie.
+    pub async fn begin(&self, password: &Password, secure: bool) -> Result<String, StoreError> {
+        let now = self.0.clock.now_ms();
+        self.keep(Session { mark: password.mark(), until: now + LASTS_MS, renew: now + HOUR_MS, secure }).await
+    }
+
+    /// Whether the browser was let in.
+    pub async fn admit(&self, headers: &HeaderMap, password: &Password) -> Result<Option<Admitted>, StoreError> {
+        let Some(key) = cookie(headers, COOKIE).map(key) else { return Ok(None) };
+        let held: Option<String> = self.0.get().await?.get(&key).await?;
+        let session: Option<Session> = held.map(|text| decode("a session", &text)).transpose()?;
+        let now = self.0.clock.now_ms();
+        let Some(session) = session.filter(|s| s.mark == password.mark() && now < s.until) else { return Ok(None) };
+        if now < session.renew {
+            let _: () = self.0.get().await?.pexpire(&key, IDLE_MS.min(session.until - now)).await?;
+            return Ok(Some(Admitted { cookie: None }));
+        }
+        let cookie = self.keep(Session { renew: now + HOUR_MS, ..session.clone() }).await?;
+        // What the browser held until now is not renewed once more.
+        let ending = encode("a session", &Session { renew: i64::MAX, until: now + OVERLAP_MS, ..session })?;
+        let _: () = self.0.get().await?.pset_ex(&key, ending, OVERLAP_MS.unsigned_abs()).await?;
+        Ok(Some(Admitted { cookie: Some(cookie) }))
+    }
+
+    /// Ends the one of this browser; answers a cookie that takes it away there.
+    pub async fn end(&self, headers: &HeaderMap) -> Result<String, StoreError> {
+        if let Some(key) = cookie(headers, COOKIE).map(key) {
+            let _: () = self.0.get().await?.del(key).await?;
+        }
+        Ok(set_cookie(COOKIE, "", "Strict", 0, false))
+    }
+
+    async fn keep(&self, session: Session) -> Result<String, StoreError> {
+        let token = random_text(BYTES).map_err(|e| StoreError::Unreadable("a session", e.to_string()))?;
+        let left = session.until - self.0.clock.now_ms();
+        let lasts = IDLE_MS.min(left).max(1).unsigned_abs();
+        let _: () = self.0.get().await?.pset_ex(key(&token), encode("a session", &session)?, lasts).await?;
+        Ok(set_cookie(COOKIE, &token, "Strict", left / 1000, session.secure))
+    }
+}
+
+fn key(token: &str) -> String {
+    session(&hex::encode(Sha256::digest(token.as_bytes())))
 }
 
 /// The origin a form came from, if it is our own: `None` for any other, and for none at all. Behind a proxy that rewrites
@@ -99,7 +152,6 @@ pub(super) fn own_origin<'h>(headers: &'h HeaderMap, public_url: &str) -> Option
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use jiff::ToSpan as _;
 
     use super::*;
 
@@ -117,23 +169,6 @@ mod tests {
         assert_eq!(password.try_open("right").await, Err(Locked::Busy));
         drop(all);
         assert_eq!(password.try_open("right").await, Ok(()));
-    }
-
-    #[test]
-    fn a_session_ends_after_twelve_hours_or_with_the_password() {
-        let sealer = Sealer::new(&"key".into()).expect("a sealer");
-        let now = Timestamp::now();
-        let set = password("one").session(&sealer, true, now).expect("a cookie");
-        assert!(set.contains("HttpOnly; SameSite=Strict") && set.ends_with("Secure"), "{set}");
-        let sent = set.split(';').next().expect("a pair");
-        let mut headers = HeaderMap::new();
-        assert!(!password("one").is_open_to(&headers, &sealer, now));
-        headers.insert(header::COOKIE, HeaderValue::try_from(sent).expect("a value"));
-        assert!(password("one").is_open_to(&headers, &sealer, now + 11.hours()));
-        assert!(!password("one").is_open_to(&headers, &sealer, now + 12.hours()));
-        assert!(!password("two").is_open_to(&headers, &sealer, now));
-        let other = Sealer::new(&"other".into()).expect("a sealer");
-        assert!(!password("one").is_open_to(&headers, &other, now));
     }
 
     #[test]

@@ -210,16 +210,40 @@ impl Found {
 /// Letters of one sync.
 pub type OfSync = (Arc<SyncSpec>, Vec<DeadLetter>);
 
-/// Letters by their sync; those of a sync that is gone stay behind.
-pub fn by_sync(letters: Vec<Found>) -> (Vec<OfSync>, Vec<Found>) {
-    let (mut of, mut orphans) = (BTreeMap::new(), Vec::new());
-    for found in letters {
-        match found.sync.clone() {
-            Some(sync) => of.entry(sync.id.clone()).or_insert_with(|| (sync, Vec::new())).1.push(found.letter),
-            None => orphans.push(found),
+/// Letters by what a replay can do with them.
+#[derive(Default)]
+pub struct Sorted {
+    /// Those that can be replayed.
+    pub of_syncs: Vec<OfSync>,
+    /// Of undos: to undo the same run again tries them again.
+    pub of_undos: Vec<String>,
+    /// Of syncs that are gone.
+    pub orphans: Vec<String>,
+}
+
+impl Sorted {
+    /// For letters that were named one by one: each of them must be one that can be replayed.
+    pub fn whole(self) -> Result<Self, Declined> {
+        match (self.of_undos.first(), self.orphans.first()) {
+            (Some(id), _) => Err(Declined::LetterOfAnUndo(id.clone())),
+            (_, Some(id)) => Err(Declined::OrphanedLetter(id.clone())),
+            (None, None) => Ok(self),
         }
     }
-    (of.into_values().collect(), orphans)
+}
+
+/// Letters by their sync.
+pub fn by_sync(letters: Vec<Found>) -> Sorted {
+    let (mut of, mut sorted) = (BTreeMap::new(), Sorted::default());
+    for found in letters {
+        match found.sync {
+            None => sorted.orphans.push(found.letter.id),
+            Some(sync) if found.letter.lane != sync.id => sorted.of_undos.push(found.letter.id),
+            Some(sync) => of.entry(sync.id.clone()).or_insert_with(|| (sync, Vec::new())).1.push(found.letter),
+        }
+    }
+    sorted.of_syncs = of.into_values().collect();
+    sorted
 }
 
 fn mask(value: &mut Value) {
@@ -234,7 +258,8 @@ fn mask(value: &mut Value) {
     }
 }
 
-fn time(text: &str, now: Timestamp) -> Result<Timestamp, Declined> {
+/// A time as people write it: a time, a day or an age.
+pub fn time(text: &str, now: Timestamp) -> Result<Timestamp, Declined> {
     let day = |day: Date| day.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
     let age = |age: Span| now.to_zoned(TimeZone::UTC).checked_sub(age).map(|zoned| zoned.timestamp());
     let parsed = text.parse::<Timestamp>().ok();

@@ -30,7 +30,7 @@ use crate::{
 
 pub use brake::{Braked, Said};
 pub use contact::{BrakedView, ContactView, DeadLetterView, Standing, Waiting};
-pub use dead::{Found, Letter, Which, by_sync};
+pub use dead::{Found, Letter, Sorted, Which, by_sync, time};
 pub use questions::{Answer, Question};
 pub use refusals::{Refused, Restored};
 pub use runs::{Asked, Cancelling, Stands};
@@ -70,6 +70,10 @@ pub enum Declined {
     NoLetterId(String),
     #[error("there is no dead letter {0}; its contact may have been done with, or the letter discarded")]
     NoLetter(String),
+    #[error("dead letter {0} is of an undo; `carnet sync undo` of the same run tries again what it had to give up")]
+    LetterOfAnUndo(String),
+    #[error("the sync of dead letter {0} is gone; `carnet dead discard {0} --because …` takes it away")]
+    OrphanedLetter(String),
     #[error("\"{0}\" is no time; write 2026-11-28T09:00:00Z, 2026-11-28 or an age such as 36h or 7d")]
     NoTime(String),
     #[error("there is no sync named \"{name}\"; {}", there_are(syncs))]
@@ -106,6 +110,8 @@ impl Declined {
             Self::SeveralAccounts { .. } => "several_accounts",
             Self::NothingToRestore(_) => "nothing_to_restore",
             Self::NoLetterId(_) | Self::NoLetter(_) => "no_letter",
+            Self::LetterOfAnUndo(_) => "of_an_undo",
+            Self::OrphanedLetter(_) => "sync_is_gone",
             Self::NoTime(_) => "no_time",
             Self::NoSync { .. } => "no_sync",
             Self::NoRun { .. } | Self::NeverRun(_) => "no_run",

@@ -57,6 +57,8 @@ pub enum StartError {
     Declared(String),
     #[error(transparent)]
     Client(#[from] crate::claim::NoClient),
+    #[error(transparent)]
+    Alerts(#[from] crate::alerts::BadChannel),
     #[error("HTTP cannot be served: {0}")]
     Http(#[from] std::io::Error),
 }

@@ -13,10 +13,11 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    admin::{self, health::Health},
+    admin::{self, access::Access, health::Health},
+    alerts::{Channels, Watch},
     claim::Tools,
     config::Settings,
-    queue::door::Door,
+    queue::{door::Door, streaks::Streaks},
     receive::{self, BadCrm, Doors, Receive},
     reconcile::Reconciler,
     store::{current::Current, registry::RegistryError},
@@ -78,6 +79,7 @@ pub async fn serve_on(
     ready: impl FnOnce(&Credentials),
 ) -> Result<(), StartError> {
     telemetry::metrics();
+    let channels = Channels::build(&settings)?;
     let credentials = credentials(&settings, &foundation).await?;
     let local = foundation.local.take();
     // The private Redis stops last: everything else still writes to it while it ends.
@@ -92,7 +94,7 @@ pub async fn serve_on(
     });
     let tasks = TaskTracker::new();
     let parts = Parts::build(foundation, settings, &credentials, &stop).await?;
-    parts.start(&tasks, roles, listeners, &stop);
+    parts.start(&tasks, roles, listeners, channels, &stop);
     ready(&credentials);
     tasks.close();
     stop.cancelled().await;
@@ -161,7 +163,11 @@ impl Parts {
             pool: foundation.pool.clone(),
             door: door.clone(),
             current: current.clone(),
-            api_token: credentials.api_token.clone(),
+            access: Access {
+                main: credentials.api_token.clone(),
+                current: current.clone(),
+                clock: foundation.pool.clock.clone(),
+            },
         };
         let keeper = keeper::Keeper {
             settings: settings.clone(),
@@ -175,13 +181,24 @@ impl Parts {
         Ok(Self { settings, doors, keeper, door, current, tools, health, password })
     }
 
-    fn start(self, tasks: &TaskTracker, roles: Roles, listeners: Listeners, stop: &CancellationToken) {
+    fn start(
+        self,
+        tasks: &TaskTracker,
+        roles: Roles,
+        listeners: Listeners,
+        channels: Channels,
+        stop: &CancellationToken,
+    ) {
+        let streaks = Arc::new(Streaks::new(self.tools.pool.clock.clone()));
+        let watch = Watch { tools: self.tools.clone(), channels, streaks: streaks.clone() };
+        tasks.spawn(watch.run(stop.clone()));
         let doors = watch_doors(tasks, self.doors.clone(), self.current.clone(), stop.clone());
-        let receive = Receive::new(doors, self.door.clone(), &self.settings.public_url, (&self.settings.tune).into());
+        let limits = (&self.settings.tune).into();
+        let receive = Receive::new(doors, self.door.clone(), streaks, &self.settings.public_url, limits);
         let health = admin::health::router(self.health.clone());
         if roles.web {
             let public = receive::router(receive).merge(admin::connect::router(self.tools.clone()));
-            let api = admin::api::router(self.tools.clone(), self.health.api_token.clone());
+            let api = admin::api::router(self.tools.clone(), self.health.access.clone());
             let admin_routes = health.merge(admin::home::router(self.tools.clone(), self.password.clone())).merge(api);
             match listeners.admin {
                 Some(listener) => {

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    crm::highlevel::oauth::{App, Credential, TokenFailure, Tokens},
+    crm::highlevel::{
+        CrmFailure,
+        oauth::{App, Credential, TokenFailure, Tokens},
+    },
     store::{
         current::{CrmAccess, CrmAccount},
         registry::RegistryError,
@@ -25,6 +28,20 @@ pub enum CrmAccessFailure {
     /// The stored tokens do not open, or there are none to use.
     #[error("the stored tokens of the CRM account cannot be used; connect it again")]
     NoToken,
+}
+
+impl CrmAccessFailure {
+    /// Whether it lasts until somebody mends it.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::NoToken => true,
+            Self::Token(failure) => !matches!(
+                failure,
+                TokenFailure::Crm(CrmFailure::RateLimited { .. } | CrmFailure::Transient { .. })
+                    | TokenFailure::NotStored(_)
+            ),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,6 +122,6 @@ impl Tools {
     }
 }
 
-fn digest(secret: &SecretString) -> String {
+pub(super) fn digest(secret: &SecretString) -> String {
     hex::encode(&Sha256::digest(secret.expose_secret().as_bytes())[..8])
 }

@@ -46,6 +46,12 @@ impl Tools {
         if let Some(refresh) = &fresh.refresh {
             self.keep_google_refresh(google, refresh).await;
         }
+        if let Some(ends_in) = fresh.ends_in {
+            let ends = self.pool.clock.now_ms() + i64::try_from(ends_in.as_millis()).unwrap_or(i64::MAX / 2);
+            if let Err(error) = self.note_end(google, ends).await {
+                tracing::warn!(%error, "when the connection to Google ends could not be kept");
+            }
+        }
         Ok(fresh)
     }
 

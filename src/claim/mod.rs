@@ -3,6 +3,7 @@
 
 mod account;
 mod connection;
+mod crm_refusal;
 mod crm_token;
 mod google_token;
 pub mod listing;
@@ -10,10 +11,12 @@ mod moved;
 mod others;
 mod rest;
 mod strangers;
+mod testing;
 mod tools;
 
 pub use account::{Account, Halt, Pause, PauseWhy, pause_of, resume};
 pub use connection::connection;
+pub use crm_refusal::crm_refusal;
 pub use crm_token::CrmAccessFailure;
 pub use google_token::AccessFailure;
 pub use listing::{note, refresh};

@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-use super::{declared_file, output};
+use super::{declared_file, deed, output};
 
 /// Make declared state as a file says.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ pub struct Applied {
 impl Apply {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
         let declared = declared_file::read(&self.file)?;
-        let foundation = Foundation::open(&settings).await?;
+        let foundation = deed::open(&settings).await?;
         let applied = apply_declared(&foundation, &settings, declared).await;
         let applied = stop_local(foundation, applied).await?;
         output::print(json, &applied, |applied| {
@@ -252,7 +252,14 @@ async fn connect(
                 let subject = subject_of(settings, google)
                     .await
                     .with_context(|| format!("the Google account \"{}\" cannot be connected", google.name))?;
-                GoogleConnection { subject, refresh: sealer.seal("google", token.written())?, declared_digest: digest }
+                GoogleConnection {
+                    subject,
+                    refresh: sealer.seal("google", token.written())?,
+                    declared_digest: digest,
+                    made: jiff::Timestamp::now().as_millisecond(),
+                    is_weekly: known.is_some_and(|held| held.is_weekly),
+                    ends: None,
+                }
             }
         };
         connections.insert(google.name.clone(), connection);
@@ -318,7 +325,7 @@ fn newly_connected(
 
 /// Prints declared state so that it can be applied again: references as written, other secrets sealed.
 pub async fn export(settings: Settings, json: bool) -> anyhow::Result<()> {
-    let foundation = Foundation::open(&settings).await?;
+    let foundation = deed::open(&settings).await?;
     let registry = foundation.registry.load().await.map_err(anyhow::Error::from);
     let mut declared = stop_local(foundation, registry).await?.declared;
     each_secret(&mut declared, |secret| {

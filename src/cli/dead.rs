@@ -6,12 +6,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::{
-    answers::{Found, Letter, Which, by_sync},
+    answers::{Found, Letter, Sorted, Which, by_sync},
     app::foundation::Foundation,
     config::Settings,
     queue::dead::DeadLetter,
     reconcile::{
-        replay::{Foreseen, Outlook, begin, foresee},
+        replay::{Foreseen, Outlook, begin, foresee, may_begin},
         report,
     },
     store::{
@@ -23,6 +23,7 @@ use crate::{
 
 use super::{
     apply::stop_local,
+    deed,
     desk::{desk, opened},
     output,
     progress::follow,
@@ -98,7 +99,7 @@ impl Dead {
                 opened(&settings, async |f, c| discard(f, c, &these, &because, yes, json).await).await
             }
             Command::Replay { these, dry_run, yes } => {
-                let foundation = Foundation::open(&settings).await?;
+                let foundation = deed::open(&settings).await?;
                 let begun = prepared(&foundation, &settings, &these, dry_run, yes, json).await;
                 match begun {
                     Ok(Some(begun)) => carried(foundation, settings, begun, json).await,
@@ -213,26 +214,49 @@ async fn prepared(
 ) -> anyhow::Result<Option<Vec<Begun>>> {
     let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
     let letters = these.found(foundation, &current).await?;
-    let counted = counts(&letters);
-    let tools = tools(foundation, settings, &current)?;
-    let (of_syncs, orphans) = by_sync(letters);
-    if let Some(orphan) = orphans.first() {
-        let id = &orphan.letter.id;
-        anyhow::ensure!(these.all, "the sync of dead letter {id} is gone; `carnet dead discard {id}` takes it away");
+    let mut counted = counts(&letters);
+    let mut sorted = by_sync(letters);
+    if !these.all {
+        sorted = sorted.whole()?;
     }
+    counted.push_str(&left_out(&sorted));
+    let tools = tools(foundation, settings, &current)?;
     if dry_run || (these.all && !yes) {
         let mut all = Vec::new();
-        for (sync, letters) in &of_syncs {
+        for (sync, letters) in &sorted.of_syncs {
             all.extend(foresee(&tools, sync, letters).await?);
         }
-        output::print(json, &json!({ "letters": all }), |_| foretold(&counted, &all))?;
+        let left = json!({ "letters": all, "of_undos": sorted.of_undos, "sync_is_gone": sorted.orphans });
+        output::print(json, &left, |_| foretold(&counted, &all))?;
         return Ok(None);
     }
-    let mut begun = Vec::with_capacity(of_syncs.len());
-    for (sync, letters) in of_syncs {
+    // All or none: one that cannot begin is told before another has begun.
+    for (sync, _) in &sorted.of_syncs {
+        may_begin(&tools, sync).await?;
+    }
+    if sorted.of_syncs.is_empty() {
+        output::print(json, &json!({ "runs": [] }), |_| counted)?;
+        return Ok(None);
+    }
+    let mut begun = Vec::with_capacity(sorted.of_syncs.len());
+    for (sync, letters) in sorted.of_syncs {
         begun.push(begin_one(foundation, &tools, &sync, &letters).await?);
     }
     Ok(Some(begun))
+}
+
+/// What is not replayed, and why.
+fn left_out(sorted: &Sorted) -> String {
+    let mut said = String::new();
+    if !sorted.of_undos.is_empty() {
+        let count = sorted.of_undos.len();
+        said.push_str(&format!(" {count} are of undos: `carnet sync undo` of the same run tries them again."));
+    }
+    if !sorted.orphans.is_empty() {
+        let count = sorted.orphans.len();
+        said.push_str(&format!(" {count} are of syncs that are gone: `carnet dead discard` takes them away."));
+    }
+    said
 }
 
 async fn begin_one(
@@ -248,6 +272,9 @@ async fn begin_one(
 }
 
 fn foretold(counted: &str, all: &[Foreseen]) -> String {
+    if all.is_empty() {
+        return counted.to_owned();
+    }
     let count = |outlook: Outlook| all.iter().filter(|one| one.outlook == outlook).count();
     let rows: Vec<Vec<String>> =
         all.iter().map(|one| vec![one.id.clone(), one.contact.clone(), word(one.outlook), one.how.clone()]).collect();
@@ -287,7 +314,7 @@ async fn carried(foundation: Foundation, settings: Settings, begun: Vec<Begun>, 
     let runs: Vec<_> = done.iter().map(|(sync, run)| json!({ "sync": sync, "run": run })).collect();
     output::print(json, &json!({ "runs": runs }), |_| {
         let lines: Vec<String> = done.iter().map(|(sync, run)| format!("{sync}: {}", report(run))).collect();
-        if lines.is_empty() { "There are no such dead letters.".to_owned() } else { lines.join("\n") }
+        lines.join("\n")
     })?;
     anyhow::ensure!(done.iter().all(|(_, run)| run.state == RunState::Done), "a replay did not come to its end");
     Ok(())

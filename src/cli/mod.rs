@@ -1,11 +1,14 @@
 //! The command line. Exit code 0: done, 1: failed, 2: not understood.
 
+mod alerts;
 mod apply;
+mod audit;
 mod brake;
 mod contact;
 mod control;
 mod dead;
 mod declared_file;
+mod deed;
 mod demo;
 mod desk;
 mod doctor;
@@ -18,6 +21,7 @@ mod serve;
 mod sign;
 mod sim;
 mod sync;
+mod token;
 mod tools;
 mod undo;
 
@@ -59,6 +63,12 @@ enum Command {
     Dead(dead::Dead),
     /// Questions that a person must decide.
     Needs(needs::Needs),
+    /// What is wrong now, and whether alerts arrive.
+    Alerts(alerts::Alerts),
+    /// Who asked for what.
+    Audit(audit::Audit),
+    /// Tokens of the API.
+    Token(token::Token),
     /// Contacts that a sync was stopped from removing or overwriting, because they were too many.
     Brake(brake::Brake),
     /// Where a contact is, and back with those that were deleted or whose label was taken off.
@@ -87,6 +97,7 @@ impl Command {
 pub async fn run() -> ExitCode {
     // clap prints what it did not understand and ends with 2 by itself.
     let cli = Cli::parse();
+    deed::asked(std::env::args().skip(1));
     let settings = match Settings::read(cli.config.as_deref()) {
         Ok(settings) => settings,
         Err(error) => {
@@ -109,6 +120,9 @@ pub async fn run() -> ExitCode {
         Command::Sync(command) => command.run(settings, json).await,
         Command::Dead(command) => command.run(settings, json).await,
         Command::Needs(command) => command.run(settings, json).await,
+        Command::Alerts(command) => command.run(settings, json).await,
+        Command::Audit(command) => command.run(settings, json).await,
+        Command::Token(command) => command.run(settings, json).await,
         Command::Brake(command) => command.run(settings, json).await,
         Command::Contact(command) => command.run(settings, json).await,
         Command::Doctor(command) => match command.run(settings, json).await {

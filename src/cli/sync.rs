@@ -19,6 +19,7 @@ use crate::{
 };
 
 use super::{
+    deed,
     desk::{desk, opened},
     output,
     preview::{Apply, Show},
@@ -83,9 +84,9 @@ enum Command {
 impl Sync {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
         match self.command {
-            Command::Run { name } => run::run(Foundation::open(&settings).await?, settings, &name, json).await,
-            Command::Apply(apply) => apply.run(Foundation::open(&settings).await?, settings, json).await,
-            Command::Cancel { name } => run::cancel(Foundation::open(&settings).await?, settings, &name, json).await,
+            Command::Run { name } => run::run(deed::open(&settings).await?, settings, &name, json).await,
+            Command::Apply(apply) => apply.run(deed::open(&settings).await?, settings, json).await,
+            Command::Cancel { name } => run::cancel(deed::open(&settings).await?, settings, &name, json).await,
             Command::Undo(undo) => undo.run(settings, json).await,
             Command::Leave(leave) => leave.run(settings, json).await,
             command => {

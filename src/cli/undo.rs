@@ -23,7 +23,7 @@ use crate::{
     work::How,
 };
 
-use super::{apply::stop_local, output, progress::follow, run::worked_at, sync::named, tools::tools};
+use super::{apply::stop_local, deed, output, progress::follow, run::worked_at, sync::named, tools::tools};
 
 /// Take back what a run wrote.
 #[derive(Debug, Args)]
@@ -96,7 +96,7 @@ async fn carry_out<F>(
 where
     F: Future<Output = Result<What, UndoError>>,
 {
-    let foundation = Foundation::open(&settings).await?;
+    let foundation = deed::open(&settings).await?;
     let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
     let prepared = async {
         let sync = named(&current, name)?.clone();

@@ -50,6 +50,16 @@ pub struct Settings {
     pub google_userinfo_url: Url,
     /// HighLevel API.
     pub highlevel_api_url: Url,
+    /// Where alerts are posted.
+    pub alert_webhook_url: Option<Url>,
+    /// Signs them: `whsec_` and base64.
+    pub alert_webhook_secret: Option<SecretString>,
+    /// Mail server for alerts, with user and password in it.
+    pub alert_smtp_url: Option<SecretString>,
+    /// Who writes the mail.
+    pub alert_mail_from: Option<String>,
+    /// Who gets it; several are separated by commas.
+    pub alert_mail_to: Option<String>,
     /// `tracing` filter; `None` leaves the choice to the command: `info` for the service, `warn` for the others.
     pub log: Option<String>,
     /// Log format.
@@ -123,6 +133,11 @@ impl Settings {
             google_userinfo_url: texts
                 .url_or("CARNET_GOOGLE_USERINFO_URL", "https://openidconnect.googleapis.com/v1/userinfo")?,
             highlevel_api_url: texts.url_or("CARNET_HIGHLEVEL_API_URL", "https://services.leadconnectorhq.com/")?,
+            alert_webhook_url: texts.url("CARNET_ALERT_WEBHOOK_URL", None)?,
+            alert_webhook_secret: texts.secret("CARNET_ALERT_WEBHOOK_SECRET")?,
+            alert_smtp_url: texts.secret("CARNET_ALERT_SMTP_URL")?,
+            alert_mail_from: texts.text("CARNET_ALERT_MAIL_FROM"),
+            alert_mail_to: texts.text("CARNET_ALERT_MAIL_TO"),
             log: texts.text("CARNET_LOG"),
             log_format: match texts.text("CARNET_LOG_FORMAT").as_deref() {
                 None | Some("text") => LogFormat::Text,

@@ -81,6 +81,14 @@ tune! {
     stream_age: millis = "STREAM_AGE_MS", 604_800_000;
     /// Milliseconds that a dead letter is kept.
     dead_age: millis = "DEAD_AGE_MS", 7_776_000_000;
+    /// Milliseconds between two looks whether anything is wrong that people should be told.
+    alert_look: millis = "ALERT_LOOK_MS", 60_000;
+    /// Milliseconds after which an alert that lasts is said again.
+    alert_again: millis = "ALERT_AGAIN_MS", 86_400_000;
+    /// Milliseconds without a webhook that are unusual at the least; more, where longer pauses are usual.
+    alert_silence: millis = "ALERT_SILENCE_MS", 86_400_000;
+    /// Webhooks of a CRM refused for their signature in a row that make an alert.
+    alert_signatures: count = "ALERT_SIGNATURES", 20;
     /// Bytes of a webhook body.
     body_limit: count = "BODY_LIMIT", 1_048_576;
     /// Milliseconds in which a webhook must have arrived whole.

@@ -50,6 +50,8 @@ pub struct Grant {
     pub expires_in: Duration,
     /// Good until revoked or unused for 6 months.
     pub refresh: SecretString,
+    /// How long the whole grant lasts, when Google says that it ends.
+    pub ends_in: Option<Duration>,
     /// Blank-separated; `None` when Google granted what was asked for without saying so.
     pub scope: Option<String>,
     /// The stable id of the Google account.
@@ -65,6 +67,8 @@ pub struct Refreshed {
     pub expires_in: Duration,
     /// Replaces the refresh token; `None`, as mostly: keep the old one.
     pub refresh: Option<SecretString>,
+    /// How long the whole grant lasts, when Google says that it ends.
+    pub ends_in: Option<Duration>,
     /// Blank-separated; `None` when Google does not say.
     pub scope: Option<String>,
     /// The stable id of the account when the answer holds it; else ask [`Oauth::subject`].
@@ -128,9 +132,9 @@ impl Oauth {
             Some(subject) => subject,
             None => self.subject(&answer.access_token).await?,
         };
-        let expires_in = answer.expires_in();
+        let (expires_in, ends_in) = (answer.expires_in(), answer.ends_in());
         let refresh = answer.refresh_token.ok_or(OauthFailure::NoRefreshToken)?;
-        Ok(Grant { access: answer.access_token, expires_in, refresh, scope: answer.scope, subject })
+        Ok(Grant { access: answer.access_token, expires_in, refresh, ends_in, scope: answer.scope, subject })
     }
 
     /// A fresh access token.
@@ -141,9 +145,9 @@ impl Oauth {
     pub async fn refresh(&self, app: &OauthApp, refresh: &SecretString) -> Result<Refreshed, OauthFailure> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose_secret())];
         let answer = TokenAnswer::read(&self.token(app, &form).await?, OauthFailure::Revoked)?;
-        let (expires_in, subject) = (answer.expires_in(), answer.subject());
+        let (expires_in, ends_in, subject) = (answer.expires_in(), answer.ends_in(), answer.subject());
         let TokenAnswer { access_token: access, refresh_token: refresh, scope, .. } = answer;
-        Ok(Refreshed { access, expires_in, refresh, scope, subject })
+        Ok(Refreshed { access, expires_in, refresh, ends_in, scope, subject })
     }
 
     /// The stable id of the account an access token is for, from userinfo.

@@ -73,6 +73,8 @@ pub(super) struct TokenAnswer {
     #[serde(default = "an_hour")]
     expires_in: u64,
     pub refresh_token: Option<SecretString>,
+    /// Seconds; only for a grant that ends.
+    refresh_token_expires_in: Option<u64>,
     /// Blank-separated; absent means "as asked for".
     pub scope: Option<String>,
     id_token: Option<SecretString>,
@@ -130,6 +132,11 @@ impl TokenAnswer {
 
     pub fn expires_in(&self) -> Duration {
         Duration::from_secs(self.expires_in)
+    }
+
+    /// How long the grant itself lasts, if it ends.
+    pub fn ends_in(&self) -> Option<Duration> {
+        self.refresh_token_expires_in.map(Duration::from_secs)
     }
 
     /// The stable id in the `id_token`. Its signature is not checked: it comes from Google itself over TLS, which OpenID

@@ -134,7 +134,7 @@ mod tests {
             self.gate.acquire().await.expect("open").forget();
             let expires_in = Duration::from_secs(self.answer.clone()?);
             let access = SecretString::from(format!("token {nth}"));
-            Ok(Refreshed { access, expires_in, refresh: None, scope: None, subject: None })
+            Ok(Refreshed { access, expires_in, refresh: None, ends_in: None, scope: None, subject: None })
         }
 
         fn refreshes(&self) -> usize {

@@ -198,6 +198,11 @@ pub async fn has(pool: &Pool, keys: &CrmKeys, lane: &str, contacts: &[String]) -
     Ok(held.iter().map(Option::is_some).collect())
 }
 
+/// Contacts of which a lane has a letter.
+pub async fn contacts_of(pool: &Pool, keys: &CrmKeys, lane: &str) -> Result<Vec<String>, StoreError> {
+    Ok(pool.get().await?.hkeys(keys.dead_of(lane)).await?)
+}
+
 /// Takes a dead letter away; `false` when it was gone already.
 pub async fn discard(pool: &Pool, keys: &CrmKeys, letter: &DeadLetter) -> Result<bool, StoreError> {
     const DISCARD: &str = "

@@ -20,3 +20,4 @@ pub mod dispatch;
 pub mod door;
 pub mod event;
 pub mod retention;
+pub mod streaks;

@@ -20,7 +20,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use doors::{BadCrm, Doors, Opened};
 
-use crate::{config::Tune, queue::door::Door};
+use crate::{
+    config::Tune,
+    queue::{door::Door, streaks::Streaks},
+};
 use answer::{Taken, Turned};
 
 /// What the door needs to know and to reach.
@@ -28,6 +31,7 @@ use answer::{Taken, Turned};
 pub struct Receive {
     crms: watch::Receiver<Arc<Doors>>,
     door: Arc<Door>,
+    streaks: Arc<Streaks>,
     public_url: Arc<str>,
     limits: Limits,
     /// Bytes that all bodies under way may take together.
@@ -54,9 +58,15 @@ impl From<&Tune> for Limits {
 
 impl Receive {
     /// `public_url` is the address at which senders reach this server, without a trailing slash; some sign it.
-    pub fn new(crms: watch::Receiver<Arc<Doors>>, door: Arc<Door>, public_url: &str, limits: Limits) -> Self {
+    pub fn new(
+        crms: watch::Receiver<Arc<Doors>>,
+        door: Arc<Door>,
+        streaks: Arc<Streaks>,
+        public_url: &str,
+        limits: Limits,
+    ) -> Self {
         let room = Arc::new(Semaphore::new(limits.all_bodies));
-        Self { crms, door, public_url: public_url.into(), limits, room }
+        Self { crms, door, streaks, public_url: public_url.into(), limits, room }
     }
 }
 
@@ -79,7 +89,15 @@ async fn webhook(
     let doors = receive.crms.borrow().clone();
     let opened = name.map_err(|_| Turned::UnknownCrm).and_then(|Path(name)| doors.find(&name));
     let (crm, outcome) = match opened {
-        Ok(opened) => (opened.crm.name.as_str(), deliver::deliver(&receive, opened, request).await),
+        Ok(opened) => {
+            let (crm, outcome) = (opened.crm.name.as_str(), deliver::deliver(&receive, opened, request).await);
+            match &outcome {
+                Ok(_) => receive.streaks.note(crm, true),
+                Err(Turned::BadSignature(_)) => receive.streaks.note(crm, false),
+                Err(_) => {}
+            }
+            (crm, outcome)
+        }
         // Names that are not configured come from outside and would make labels without end.
         Err(turned) => ("", Err(turned)),
     };

@@ -10,7 +10,10 @@ use crate::{
     claim::Tools,
     crm::highlevel::Page,
     plan::link::Link,
-    queue::dispatch::{Marking, mark},
+    queue::{
+        dead,
+        dispatch::{Marking, mark},
+    },
     store::{
         StoreError,
         brake::{Answer, Brake, Held, Kind},
@@ -123,7 +126,9 @@ impl Walk<'_> {
         if run.listed.doubt.is_none() {
             let absent = absent(self.tools, self.sync, run.started, &seen).await?;
             run.listed.absent = absent.len() as u64;
+            let given_up = self.given_up_and_gone(&seen, &absent).await?;
             self.look_or_stop(run, absent).await?;
+            self.look_at(run, &given_up).await?;
         }
         run.listed.concluded = true;
         self.runs.save(run).await?;
@@ -137,8 +142,24 @@ impl Walk<'_> {
             run.listed.held = stopped.len() as u64;
             self.stop_unread(&stopped).await?;
         }
-        run.marked += looked_at.len() as u64;
-        for chunk in looked_at.chunks(CHUNK) {
+        self.look_at(run, &looked_at).await
+    }
+
+    /// Contacts with a dead letter that the CRM does not list any more, beside those that the sync holds.
+    async fn given_up_and_gone(&self, seen: &str, absent: &[String]) -> Result<Vec<String>, StoreError> {
+        let mut gone = Vec::new();
+        for chunk in dead::contacts_of(&self.tools.pool, &self.keys, &self.sync.id).await?.chunks(CHUNK) {
+            let came: Vec<bool> = self.tools.pool.get().await?.smismember(seen, chunk).await?;
+            let unlisted = chunk.iter().zip(came).filter(|(_, came)| !came).map(|(contact, _)| contact);
+            gone.extend(unlisted.filter(|contact| absent.binary_search(contact).is_err()).cloned());
+        }
+        Ok(gone)
+    }
+
+    /// Has each read by itself.
+    async fn look_at(&self, run: &mut Run, contacts: &[String]) -> Result<(), StoreError> {
+        run.marked += contacts.len() as u64;
+        for chunk in contacts.chunks(CHUNK) {
             let contacts: Vec<(String, Option<String>)> = chunk.iter().map(|contact| (contact.clone(), None)).collect();
             let marking = Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &contacts, run_body: None };
             mark(&self.tools.pool, &self.keys, marking).await?;

@@ -198,8 +198,8 @@ impl Reconciler {
         }
         let Every::Interval(interval) = sync.spec.every else { return Ok(None) };
         let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
-        let due =
-            runs.last_run().await?.is_none_or(|last| self.tools.pool.clock.now_ms().saturating_sub(last) >= interval);
+        let now = self.tools.pool.clock.now_ms();
+        let due = runs.last_reconcile().await?.is_none_or(|last| now.saturating_sub(last) >= interval);
         Ok(due.then(|| "timer".to_owned()))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         current::SyncSpec,
         keys::CrmKeys,
         replayed,
-        runs::{Run, RunKind, RunState, Runs, undo_lane},
+        runs::{Run, RunKind, RunState, Runs},
     },
 };
 
@@ -32,8 +32,6 @@ pub enum ReplayError {
     Paused(String),
     #[error("the Google account \"{0}\" is not connected yet; `carnet apply` prints the link to connect it")]
     NotConnected(String),
-    #[error("dead letter {0} is of an undo; `carnet sync undo` of the same run tries again what it had to give up")]
-    OfAnUndo(String),
     #[error(transparent)]
     Preview(#[from] PreviewError),
     #[error(transparent)]
@@ -47,7 +45,6 @@ impl ReplayError {
             Self::Running { .. } => "still_running",
             Self::Paused(_) => "paused",
             Self::NotConnected(_) => "not_connected",
-            Self::OfAnUndo(_) => "of_an_undo",
             Self::Preview(_) => "cannot_look",
             Self::Store(_) => "unavailable",
         }
@@ -128,30 +125,34 @@ fn foreseen(letter: &DeadLetter, outlook: Outlook, how: String) -> Foreseen {
     Foreseen { id: letter.id.clone(), contact: letter.contact.clone(), outlook, how }
 }
 
-/// Begins the run that looks at the contacts of these letters again. Whoever runs reconciles takes it up.
-pub async fn begin(tools: &Tools, sync: &SyncSpec, letters: &[DeadLetter]) -> Result<Run, ReplayError> {
-    let (name, keys) = (&sync.spec.name, CrmKeys::new(&sync.account.key));
-    if let Some(letter) = letters.iter().find(|letter| letter.lane == undo_lane(&sync.id)) {
-        return Err(ReplayError::OfAnUndo(letter.id.clone()));
-    }
+/// Whether a replay of this sync could begin now.
+pub async fn may_begin(tools: &Tools, sync: &SyncSpec) -> Result<(), ReplayError> {
+    let name = &sync.spec.name;
     if sync.google.is_none() {
         return Err(ReplayError::NotConnected(sync.spec.google.clone()));
     }
-    let runs = Runs::new(tools.pool.clone(), keys.clone(), &sync.id);
+    let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
     if runs.paused().await?.is_some() {
         return Err(ReplayError::Paused(name.clone()));
     }
-    let running = |run: String| ReplayError::Running { sync: name.clone(), run };
-    if let Some(run) = runs.current().await?.filter(|run| !run.is_over()) {
-        return Err(running(run.id));
+    match runs.current().await?.filter(|run| !run.is_over()) {
+        Some(run) => Err(ReplayError::Running { sync: name.clone(), run: run.id }),
+        None => Ok(()),
     }
+}
+
+/// Begins the run that looks at the contacts of these letters again. Whoever runs reconciles takes it up.
+pub async fn begin(tools: &Tools, sync: &SyncSpec, letters: &[DeadLetter]) -> Result<Run, ReplayError> {
+    may_begin(tools, sync).await?;
+    let (name, keys) = (&sync.spec.name, CrmKeys::new(&sync.account.key));
+    let runs = Runs::new(tools.pool.clone(), keys.clone(), &sync.id);
     let mut run = new_run(tools, sync, "replay", RunState::Reading).await?;
     run.kind = RunKind::Replay;
     run.total = Some(letters.len() as u64);
     let contacts: Vec<&str> = letters.iter().map(|letter| letter.contact.as_str()).collect();
     replayed::keep(&tools.pool, &keys, &run.id, &contacts).await?;
-    if let Some(other) = runs.begin(&run, None).await? {
-        return Err(running(other));
+    if let Some(run) = runs.begin(&run, None).await? {
+        return Err(ReplayError::Running { sync: name.clone(), run });
     }
     tracing::info!(sync = %name, run = %run.id, letters = letters.len(), "dead letters are replayed");
     Ok(run)

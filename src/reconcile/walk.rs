@@ -16,7 +16,10 @@ use crate::{
         link::{Link, LinkState},
         triage::{Triage, triage},
     },
-    queue::dispatch::{Marking, mark_page},
+    queue::{
+        dead,
+        dispatch::{Marking, mark_page},
+    },
     store::{
         StoreError,
         brake::{Brake, Standing},
@@ -203,9 +206,11 @@ impl<'a> Walk<'a> {
         let links = view.links::<Link>(&ids).await?;
         let brake = Brake::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id);
         let standings = brake.standings(&ids).await?;
+        let has_letter = dead::has(&self.tools.pool, &self.keys, &self.sync.id, &ids).await?;
         let mut marked = Vec::new();
         let mut differ = Vec::new();
-        for ((contact, link), standing) in page.contacts.iter().zip(&links).zip(standings) {
+        for (((contact, link), standing), has_letter) in page.contacts.iter().zip(&links).zip(standings).zip(has_letter)
+        {
             run.seen += 1;
             let differs = differs(self.sync, contact, link.as_ref());
             // What the brake has stopped was told of, and waits for its answer.
@@ -213,8 +218,8 @@ impl<'a> Walk<'a> {
                 differ.push((contact, link.as_ref()));
             }
             match differs {
-                // The brake has stopped it, and by now it may be as it should be.
-                Differs::No | Differs::Outside(_) if standing != Standing::default() => {
+                // The brake has stopped it, or it had been given up, and by now it may be as it should be.
+                Differs::No | Differs::Outside(_) if has_letter || standing != Standing::default() => {
                     marked.push((contact.id.clone(), Some(encode("a reading", contact)?)));
                 }
                 Differs::No => run.unchanged += 1,
@@ -235,8 +240,14 @@ impl<'a> Walk<'a> {
         let cursor: Option<Cursor> = run.cursor.clone().and_then(|c| serde_json::from_value(c).ok());
         loop {
             lease.ensure(self.tools.settings.tune.crm_timeout).await?;
-            let token = self.tools.crm_token(&self.sync.account).await?;
             let account = &self.sync.account;
+            let token = match self.tools.crm_token(account).await {
+                Err(failure) if failure.is_refusal() => {
+                    self.tools.crm_refuses(account, failure.to_string()).await?;
+                    return Err(failure.into());
+                }
+                token => token?,
+            };
             let access =
                 Access { account: &account.key, token: &token, region: &account.region, wants: &self.sync.wants };
             match self.tools.highlevel.page(access, cursor.as_ref(), self.tools.settings.tune.crm_page).await {
@@ -246,7 +257,15 @@ impl<'a> Walk<'a> {
                         return Err(CrmFailure::RateLimited { retry_after }.into());
                     }
                 }
-                page => return Ok(page?),
+                Err(failure @ (CrmFailure::Unauthorised | CrmFailure::Forbidden { .. })) => {
+                    self.tools.crm_refuses(account, failure.to_string()).await?;
+                    return Err(failure.into());
+                }
+                Err(failure) => return Err(failure.into()),
+                Ok(page) => {
+                    self.tools.crm_lets_in(account).await?;
+                    return Ok(page);
+                }
             }
         }
     }

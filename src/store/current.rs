@@ -16,6 +16,7 @@ use super::{
     installation::Installation,
     registry::{Refusal, Registry, each_secret, open_secret},
     seal::{SealError, Sealer},
+    tokens::ApiToken,
 };
 
 /// Everything a stage needs to know of the configuration.
@@ -33,6 +34,8 @@ pub struct Current {
     pub google: BTreeMap<String, Arc<GoogleAccount>>,
     /// Syncs.
     pub syncs: Vec<Arc<SyncSpec>>,
+    /// Tokens of the API by name.
+    pub api_tokens: BTreeMap<String, ApiToken>,
     /// `subject|account|contact` → what the owner refused.
     pub refusals: BTreeMap<String, Refusal>,
 }
@@ -79,6 +82,12 @@ pub struct GoogleAccount {
     pub refresh: SecretString,
     /// OAuth app, when it is not the service's.
     pub app: Option<(String, SecretString)>,
+    /// When the connection was made (ms); 0 if that is not known.
+    pub made: i64,
+    /// When it ends (ms), if that is known.
+    pub ends_at: Option<i64>,
+    /// Whether one before it ended after a week.
+    pub is_weekly: bool,
 }
 
 /// A sync, resolved.
@@ -119,6 +128,9 @@ impl Current {
                 name: declared.name.clone(),
                 refresh: sealer.open("google", &connection.refresh)?,
                 app,
+                made: connection.made,
+                ends_at: connection.ends_at(),
+                is_weekly: connection.is_weekly,
             });
             google.insert(connection.subject.clone(), account.clone());
             by_name.insert(declared.name.clone(), account);
@@ -147,6 +159,7 @@ impl Current {
             accounts,
             google,
             syncs,
+            api_tokens: registry.api_tokens.clone(),
             refusals: registry.refusals.clone(),
         })
     }

@@ -10,6 +10,21 @@ pub const DECLARED: &str = "carnet:declared";
 /// Sorted set: worker process → when it was last alive (ms).
 pub const WORKERS: &str = "carnet:workers";
 
+/// Hash: problem → the open alert, as JSON.
+pub const ALERTS: &str = "carnet:alerts";
+/// A session of the admin pages, by a digest of what the browser holds.
+pub fn session(digest: &str) -> String {
+    format!("carnet:session:{digest}")
+}
+/// Stream: the audit log.
+pub const AUDIT: &str = "carnet:audit";
+/// Lease of the process that looks for problems.
+pub const ALERTS_LEASE: &str = "carnet:{watch}:lease";
+/// Its fencing tokens.
+pub const ALERTS_FENCE: &str = "carnet:{watch}:fence";
+/// Hash: process → what its door has refused, as JSON.
+pub const DOORS: &str = "carnet:doors";
+
 /// Keys of one CRM account (one slot).
 #[derive(Clone, Debug)]
 pub struct CrmKeys(String);
@@ -26,6 +41,14 @@ impl CrmKeys {
     /// Stream of events.
     pub fn events(&self) -> String {
         self.key("events")
+    }
+    /// How often events come, as JSON.
+    pub fn rhythm(&self) -> String {
+        self.key("rhythm")
+    }
+    /// Why the CRM does not let us in, as JSON.
+    pub fn refused(&self) -> String {
+        self.key("refused")
     }
     /// Counter of mark generations.
     pub fn generation(&self) -> String {

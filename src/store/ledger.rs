@@ -121,6 +121,8 @@ pub struct Step {
     pub spend: Option<i64>,
     /// What a person said of it to the brake goes on to hold.
     pub keep_word: bool,
+    /// Its dead letter stays: nothing was found out about it.
+    pub keep_letter: bool,
 }
 
 /// `Some(None)` is written as `false`, which the script reads as "remove".

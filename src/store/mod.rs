@@ -1,11 +1,13 @@
 //! What Carnet keeps in Redis, and how: one file a subject. Every step that must be atomic is one script in one slot.
 
+pub mod audit;
 pub mod begun;
 pub mod brake;
 pub mod census;
 pub mod clock;
 pub mod control;
 pub mod current;
+pub mod doors;
 pub mod highwater;
 pub mod installation;
 pub mod journal;
@@ -24,6 +26,7 @@ pub mod run;
 pub mod runs;
 pub mod seal;
 pub mod snapshot;
+pub mod tokens;
 
 /// Why something could not be read from or written to Redis.
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@ use super::{
     pool::Pool,
     seal::{SealError, Sealer, random_text},
     snapshot::{Snapshot, SnapshotError, SnapshotFile},
+    tokens::ApiToken,
 };
 
 /// Everything small and precious. Secrets inside are sealed.
@@ -36,12 +37,14 @@ pub struct Registry {
     pub crm_tokens: BTreeMap<String, String>,
     /// What the service made up for itself, sealed: `admin_password`, `api_token`.
     pub generated: BTreeMap<String, String>,
+    /// Name → token of the API.
+    pub api_tokens: BTreeMap<String, ApiToken>,
     /// `subject|account|contact` → what the owner refused.
     pub refusals: BTreeMap<String, Refusal>,
 }
 
 /// A connected Google account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoogleConnection {
     /// Google's stable id of the person.
     pub subject: String,
@@ -50,6 +53,25 @@ pub struct GoogleConnection {
     /// Where the token came from: a digest of the declared one, so that a new one is noticed; empty for the browser.
     #[serde(default)]
     pub declared_digest: String,
+    /// When it was made (ms); 0 if that is not known.
+    #[serde(default)]
+    pub made: i64,
+    /// When Google ends it (ms), if Google has said so.
+    #[serde(default)]
+    pub ends: Option<i64>,
+    /// One before it ended after a week: the OAuth app is in Google's testing mode.
+    #[serde(default)]
+    pub is_weekly: bool,
+}
+
+/// How long a connection lasts that was made in Google's testing mode (ms).
+pub const WEEK_MS: i64 = 7 * 86_400_000;
+
+impl GoogleConnection {
+    /// When it ends (ms), if that is known.
+    pub fn ends_at(&self) -> Option<i64> {
+        self.ends.or_else(|| (self.is_weekly && self.made > 0).then(|| self.made + WEEK_MS))
+    }
 }
 
 /// Something the owner does not want.

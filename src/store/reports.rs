@@ -33,6 +33,10 @@ impl Runs {
         write.lpush(&reports, compact(&run)?).ltrim(&reports, 0, KEPT - 1);
         write.hset(&sync, "last_run", self.pool.clock.now_ms()).hdel(&sync, &["cancel", "drop"]);
         write.del(self.keys.seen(&self.sync, &run.id));
+        // A preview that is applied, or a replay, looks at some contacts only: the next reconcile is due as before.
+        if run.kind == RunKind::Reconcile {
+            write.hset(&sync, "last_reconcile", self.pool.clock.now_ms());
+        }
         if state == RunState::Done && run.proves {
             write.hset(&sync, "proved", 1);
         }

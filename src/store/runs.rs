@@ -141,6 +141,11 @@ impl Runs {
         Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "last_run").await?)
     }
 
+    /// When the last reconcile ended (ms).
+    pub async fn last_reconcile(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self.pool.get().await?.hget(self.keys.sync(&self.sync), "last_reconcile").await?)
+    }
+
     /// How many contacts wait: `(live, bulk)`.
     pub async fn waiting(&self) -> Result<(u64, u64), StoreError> {
         let mut connection = self.pool.get().await?;

@@ -84,9 +84,8 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
       redis.call('ZREM', KEYS[9], contact)
       redis.call('ZREM', KEYS[10], contact)
       redis.call('HDEL', KEYS[11], contact)
-      -- Done with after all.
-      -- (What a cancelled run did not do is as it was.)
-      if s.count ~= 'dead' and not (m.dropped and s.count == 'skipped') then unbury(contact) end
+      -- Done with after all: unless nobody could tell, or a cancelled run left it as it was.
+      if s.count ~= 'dead' and not s.keep_letter and not (m.dropped and s.count == 'skipped') then unbury(contact) end
       -- Nothing holds it back: it was done, or need not be done any more. What was said of it is done with too.
       if not given(s.hold) and s.count ~= 'dead' then
         redis.call('HDEL', KEYS[16], contact)

@@ -243,7 +243,10 @@ impl<'a> Work<'a> {
             State::NotRead => return Ok(Sorted::Settled),
             State::Gone if held => return Ok(Sorted::Leaving(item, Leaving::Deleted)),
             State::Gone => return self.settled(settle::gone(&item, &tombstone(&item))?).await,
-            State::Unknown => return self.settled(settle::clean(&item.contact, &item.mark, "skipped")).await,
+            State::Unknown => {
+                let step = Step { keep_letter: true, ..settle::clean(&item.contact, &item.mark, "skipped") };
+                return self.settled(step).await;
+            }
             State::Unreadable { why, path } => {
                 let why = GivenUp { reason: "unreadable_in_crm", sentence: &why, path: &path, ..GivenUp::default() };
                 let step = self.context.dead_letter(&item.contact, &item.mark, why);

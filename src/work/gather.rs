@@ -84,7 +84,12 @@ pub async fn gather(
     }
     let token = match tools.crm_token(&sync.account).await {
         Ok(token) => token,
-        Err(failure) => return Ok(without_token(&failure, due, known)),
+        Err(failure) => {
+            if failure.is_refusal() {
+                tools.crm_refuses(&sync.account, failure.to_string()).await?;
+            }
+            return Ok(without_token(&failure, due, known));
+        }
     };
     let asked = Asked { tools, sync, token: &token };
     let missing: Vec<&(String, Mark)> = due.iter().filter(|(c, _)| !known.contains_key(c)).collect();
@@ -96,16 +101,17 @@ pub async fn gather(
     let mut states = Vec::with_capacity(due.len());
     // The CRM account as a whole refuses or does not answer: the others are not tried one by one.
     let mut halted: Option<(Duration, &'static str)> = None;
-    let mut unanswered = 0;
+    let (mut unanswered, mut refused, mut answered) = (0, None, false);
     for (contact, mark) in due {
         states.push(match (known.remove(contact), halted) {
             (Some(state), _) => state,
             (None, Some((after, why))) => later(after, why),
             (None, None) if Instant::now() > until => State::NotRead,
             (None, None) => {
-                let (state, halt) = asked.read(contact, mark).await;
+                let (state, halt) = asked.read(contact, mark, &mut refused).await;
                 let counts = matches!(state, State::Later { counts: true, .. });
                 unanswered = if counts { unanswered + 1 } else { 0 };
+                answered |= !counts && !halt;
                 match &state {
                     State::Later { after, why, .. } if halt => halted = Some((*after, why)),
                     State::Later { why, .. } if unanswered >= IN_A_ROW => {
@@ -116,6 +122,11 @@ pub async fn gather(
                 state
             }
         });
+    }
+    match refused {
+        Some(sentence) => tools.crm_refuses(&sync.account, sentence).await?,
+        None if answered => tools.crm_lets_in(&sync.account).await?,
+        None => {}
     }
     Ok(states)
 }
@@ -197,8 +208,8 @@ impl Asked<'_> {
         }
     }
 
-    /// Reads one contact. The second answer: whether the whole CRM account is in trouble.
-    async fn read(&self, contact: &str, mark: &Mark) -> (State, bool) {
+    /// Reads one contact. The second answer: whether the whole CRM account is in trouble; `refused` says why it does not let us in.
+    async fn read(&self, contact: &str, mark: &Mark, refused: &mut Option<String>) -> (State, bool) {
         let tune = &self.tools.settings.tune;
         let failure = match self.tools.highlevel.contact(self.access(), contact).await {
             Ok(Reading::Gone) => return (State::Gone, false),
@@ -216,6 +227,7 @@ impl Asked<'_> {
         match failure {
             CrmFailure::Unauthorised | CrmFailure::Forbidden { .. } => {
                 tracing::error!(reason = %failure, "the CRM account cannot be read; its contacts wait");
+                *refused = Some(failure.to_string());
                 (later(REFUSED_FOR, "crm_access"), true)
             }
             CrmFailure::RateLimited { retry_after } => (later(retry_after, "crm_rate"), true),

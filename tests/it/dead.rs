@@ -14,11 +14,12 @@ const REFUSED: usize = 4;
 async fn graveyard() -> (World, Service, Vec<String>) {
     let mut world = World::new().await;
     world.set("CARNET_API_TOKEN", TOKEN);
+    world.sync_lines = "every = \"off\"\ntags = [\"client\"]".into();
     world.google_knows_no("AQ").await;
     let id = |number: usize| format!("client{number}");
     let contact = |number: usize| {
         let country = if number < REFUSED { "AQ" } else { "CA" };
-        json!({"id": id(number), "firstName": format!("Luc{number}"), "lastName": "Roy", "city": "Laval", "country": country})
+        json!({"id": id(number), "firstName": format!("Luc{number}"), "lastName": "Roy", "city": "Laval", "country": country, "tags": ["client"]})
     };
     world.crm_seed(&(0..2 * REFUSED).map(contact).collect::<Vec<_>>()).await;
     let service = world.start().await;
@@ -38,9 +39,15 @@ fn contacts(letters: &[Value]) -> Vec<String> {
     all
 }
 
-async fn mend(world: &World, contact: &str) {
+/// A change in the CRM that no webhook tells of.
+async fn change(world: &World, contact: &str, fields: Value) {
     let path = format!("locations/{}/contacts/{contact}?silent=true", world.location);
-    world.crm("PUT", &path, &json!({"country": "CA"})).await;
+    let method = if fields.is_null() { "DELETE" } else { "PUT" };
+    world.crm(method, &path, &fields).await;
+}
+
+async fn mend(world: &World, contact: &str) {
+    change(world, contact, json!({"country": "CA"})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,9 +109,7 @@ async fn a_replay_is_foreseen_and_then_a_run_with_a_report() {
     let before = list(&world, &[]).await;
     // One is mended, one is gone from the CRM, one has been made good by a webhook meanwhile, one is as it was.
     mend(&world, &refused[0]).await;
-    world
-        .crm("DELETE", &format!("locations/{}/contacts/{}?silent=true", world.location, refused[1]), &Value::Null)
-        .await;
+    change(&world, &refused[1], Value::Null).await;
     world.crm_update(&refused[2], json!({"country": "CA"})).await;
     service.quiet(&world).await;
     assert_eq!(contacts(&list(&world, &[]).await).len(), 3, "the letter of what is done with goes by itself");
@@ -123,7 +128,10 @@ async fn a_replay_is_foreseen_and_then_a_run_with_a_report() {
     );
     assert_eq!(list(&world, &[]).await.len(), 3, "nothing was done");
 
+    let reconciled = service.runs().last_reconcile().await.expect("a time");
     let done = world.carnet(&["dead", "replay", "--all", "--yes", "--json"]).await.json();
+    let now = service.runs().last_reconcile().await.expect("a time");
+    assert!(reconciled.is_some() && now == reconciled, "the next reconcile is due as before");
     let run = &done["runs"][0]["run"];
     assert_eq!(
         (&run["kind"], &run["state"], &run["marked"]),
@@ -176,6 +184,25 @@ async fn a_replay_that_is_cancelled_or_that_nobody_serves_loses_no_letter() {
         world.carnet(&["dead", "replay", "--all", "--yes"]).await.done().trim(),
         "There are no such dead letters."
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reconcile_takes_the_letters_of_what_is_done_with_by_other_ways() {
+    let (world, service, refused) = graveyard().await;
+    let linked = format!("client{REFUSED}");
+    world.crm_update(&linked, json!({"country": "AQ"})).await;
+    until("its update to be refused", async || list(&world, &[]).await.len() == REFUSED + 1).await;
+    // None of these is told by a webhook: put back as it was, gone from the CRM, out of the filter. One stays as it is.
+    mend(&world, &linked).await;
+    change(&world, &refused[0], Value::Null).await;
+    change(&world, &refused[1], json!({"tags": []})).await;
+    mend(&world, &refused[2]).await;
+    let run = service.reconcile().await;
+    assert_eq!((run.counts["created"], run.counts["dead"]), (1, 1), "{run:#?}");
+    let left = list(&world, &[]).await;
+    assert_eq!((contacts(&left), &left[0]["rounds"]), (vec![refused[3].clone()], &json!(2)));
+    service.nothing_left().await;
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! The one integration binary, a module per subject.
 
 mod absence;
+mod admission;
+mod alerts;
 mod api;
 mod brake;
 mod connect;

@@ -10,9 +10,10 @@ use carnet::{
         dispatch::dispatch,
         door::Door,
         retention::{backlog, trim},
+        streaks::Streaks,
     },
     receive::{Doors, Limits, Receive, router},
-    store::{keys::CrmKeys, pool::Pool},
+    store::{clock::Clock, keys::CrmKeys, pool::Pool},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
@@ -67,7 +68,8 @@ async fn serve(doors: Doors, redis_url: &str, limits: Limits) -> SocketAddr {
     let door = Arc::new(Door::new(Pool::open(redis_url).expect("an address")));
     door.set_open(true);
     let (_, crms) = watch::channel(Arc::new(doors));
-    let app = router(Receive::new(crms, door, "https://hooks.example.com", limits));
+    let streaks = Arc::new(Streaks::new(Clock::default()));
+    let app = router(Receive::new(crms, door, streaks, "https://hooks.example.com", limits));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, app).await });

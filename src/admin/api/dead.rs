@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::{
         Path, Query, State,
@@ -13,10 +13,11 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Api, failure::ApiFailure};
+use super::{Api, Bearer, failure::ApiFailure};
 use crate::{
-    answers::{Desk, Found, Letter, Which, by_sync},
-    reconcile::replay::{ReplayError, begin, foresee},
+    answers::{Desk, Found, Letter, Sorted, Which, by_sync},
+    reconcile::replay::{ReplayError, begin, foresee, may_begin},
+    store::tokens::Scope,
 };
 
 type Body = Result<Bytes, BytesRejection>;
@@ -55,21 +56,35 @@ pub(super) async fn list(
 /// One letter, masked; with `?reveal=true` as it is, which the journal keeps.
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
+    Extension(bearer): Extension<Bearer>,
     id: Result<Path<String>, PathRejection>,
     shown: Result<Query<Shown>, QueryRejection>,
 ) -> Result<Json<Letter>, ApiFailure> {
     let Path(id) = id?;
     let reveal = shown.is_ok_and(|Query(shown)| shown.reveal);
+    if reveal && bearer.scope < Scope::Admin {
+        return Err(ApiFailure::small_scope(Scope::Admin));
+    }
     let desk = api.desk().await?;
     let found = desk.dead_letter(&id).await?;
+    if reveal {
+        api.audit(&bearer, format!("GET /api/v1/dead/{id}?reveal=true"), "200".to_owned()).await?;
+    }
     Ok(Json(if reveal { desk.reveal(&found).await? } else { found.masked() }))
 }
 
 /// What would happen to each letter; with `apply` the runs that look at them again, one for each sync.
 pub(super) async fn replay(State(api): State<Arc<Api>>, body: Body) -> Result<Json<Value>, ApiFailure> {
     let wanted = wanted(body)?;
-    let letters = found(&api.desk().await?, &wanted).await?;
-    let (of_syncs, orphans) = by_sync(letters);
+    let mut sorted = by_sync(found(&api.desk().await?, &wanted).await?);
+    if wanted.all.is_none() {
+        sorted = sorted.whole()?;
+    }
+    let Sorted { of_syncs, of_undos, orphans } = sorted;
+    // All or none: one that cannot begin is told before another has begun.
+    for (sync, _) in of_syncs.iter().filter(|_| wanted.apply) {
+        may_begin(&api.tools, sync).await?;
+    }
     let mut answers = Vec::new();
     for (sync, letters) in &of_syncs {
         let name = &sync.spec.name;
@@ -78,8 +93,7 @@ pub(super) async fn replay(State(api): State<Arc<Api>>, body: Body) -> Result<Js
             false => json!({ "sync": name, "letters": foresee(&api.tools, sync, letters).await? }),
         });
     }
-    let gone: Vec<&str> = orphans.iter().map(|found| found.letter.id.as_str()).collect();
-    Ok(Json(json!({ "syncs": answers, "sync_is_gone": gone })))
+    Ok(Json(json!({ "syncs": answers, "of_undos": of_undos, "sync_is_gone": orphans })))
 }
 
 /// How many there are; with `apply` they are taken away.

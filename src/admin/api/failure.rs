@@ -8,7 +8,10 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{answers::Declined, store::StoreError};
+use crate::{
+    answers::Declined,
+    store::{StoreError, tokens::Scope},
+};
 
 /// An answer that is no success.
 pub(super) struct ApiFailure {
@@ -25,6 +28,11 @@ impl ApiFailure {
     pub fn no_token() -> Self {
         let sentence = "send the API token (CARNET_API_TOKEN) as Authorization: Bearer";
         Self::new(StatusCode::UNAUTHORIZED, "no_token", sentence)
+    }
+
+    pub fn small_scope(wanted: Scope) -> Self {
+        let sentence = format!("this asks for a token of the scope {} (`carnet token create`)", wanted.name());
+        Self::new(StatusCode::FORBIDDEN, "small_scope", sentence)
     }
 
     pub fn no_such_path() -> Self {
@@ -89,6 +97,7 @@ impl From<Declined> for ApiFailure {
             | Declined::NeverRun(_)
             | Declined::NotBraked(_) => StatusCode::NOT_FOUND,
             Declined::NoResource | Declined::NoTime(_) => StatusCode::BAD_REQUEST,
+            Declined::LetterOfAnUndo(_) | Declined::OrphanedLetter(_) => StatusCode::CONFLICT,
             Declined::Paused(_) | Declined::Undoing(_) => StatusCode::CONFLICT,
             Declined::CannotRun { .. } | Declined::NothingRuns(_) => StatusCode::CONFLICT,
             Declined::SeveralAsk { .. }

@@ -1,6 +1,8 @@
 //! `/api/v1/…`: JSON for machines, with the API token. What a call does, the command line does in the same way. Described by
 //! the OpenAPI document beside this file, which is held against the table of endpoints.
 
+mod alerts;
+mod audit;
 mod brake;
 mod contacts;
 mod dead;
@@ -22,12 +24,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 use self::failure::ApiFailure;
-use super::health::carries_token;
-use crate::{answers::Desk, claim::Tools, store::StoreError};
+use super::access::{Access, Bearer};
+use crate::{
+    answers::Desk,
+    claim::Tools,
+    store::{
+        StoreError,
+        audit::{Deed, note},
+        tokens::Scope,
+    },
+};
 
 /// Where the API lives.
 const BASE: &str = "/api/v1";
@@ -38,7 +47,7 @@ const BODY: usize = 64 * 1024;
 
 pub(super) struct Api {
     tools: Arc<Tools>,
-    token: SecretString,
+    access: Access,
     /// One place for each that watches a run.
     watchers: Arc<Semaphore>,
 }
@@ -49,61 +58,85 @@ impl Api {
         let current = self.tools.fresh().await?;
         Ok(Desk::new(self.tools.pool.clone(), self.tools.registry.clone(), current))
     }
+
+    /// Writes down what was asked for, and by whom.
+    async fn audit(&self, bearer: &Bearer, action: String, outcome: String) -> Result<(), StoreError> {
+        let actor = format!("token {}", bearer.name);
+        note(&self.tools.pool, &Deed { actor, action, outcome, ..Deed::default() }).await
+    }
 }
 
-/// Every endpoint, as the document names it.
-fn endpoints() -> Vec<(Method, &'static str, MethodRouter<Arc<Api>>)> {
+/// Every endpoint, as the document names it, with the scope that it asks for.
+fn endpoints() -> Vec<(Method, &'static str, Scope, MethodRouter<Arc<Api>>)> {
     vec![
-        (Method::GET, "/needs", get(needs::list)),
-        (Method::POST, "/needs/{sync}/{contact}/link", post(needs::link)),
-        (Method::POST, "/needs/{sync}/{contact}/create", post(needs::create)),
-        (Method::POST, "/needs/{sync}/{contact}/skip", post(needs::skip)),
-        (Method::GET, "/brake", get(brake::list)),
-        (Method::POST, "/brake/{sync}/allow", post(brake::allow)),
-        (Method::POST, "/brake/{sync}/discard", post(brake::discard)),
-        (Method::GET, "/dead", get(dead::list)),
-        (Method::GET, "/dead/{id}", get(dead::show)),
-        (Method::POST, "/dead/replay", post(dead::replay)),
-        (Method::POST, "/dead/discard", post(dead::discard)),
-        (Method::GET, "/syncs", get(syncs::list)),
-        (Method::GET, "/syncs/{sync}", get(syncs::show)),
-        (Method::POST, "/syncs/{sync}/run", post(runs::run)),
-        (Method::POST, "/syncs/{sync}/pause", post(runs::pause)),
-        (Method::POST, "/syncs/{sync}/resume", post(runs::resume)),
-        (Method::POST, "/syncs/{sync}/cancel", post(runs::cancel)),
-        (Method::GET, "/syncs/{sync}/runs", get(runs::list)),
-        (Method::GET, "/syncs/{sync}/runs/{run}", get(runs::show)),
-        (Method::GET, "/syncs/{sync}/runs/current/events", get(events::watch)),
-        (Method::POST, "/syncs/{sync}/previews", post(previews::make)),
-        (Method::GET, "/previews/{sync}/{preview}", get(previews::show)),
-        (Method::POST, "/previews/{sync}/{preview}/apply", post(previews::apply)),
-        (Method::GET, "/refused", get(contacts::refused)),
-        (Method::GET, "/contacts/{crm}/{account}/{contact}", get(contacts::show)),
-        (Method::POST, "/contacts/{crm}/{account}/{contact}/restore", post(contacts::restore)),
-        (Method::POST, "/syncs/{sync}/runs/{run}/undo", post(undo::undo)),
+        (Method::GET, "/alerts", Scope::Read, get(alerts::list)),
+        (Method::GET, "/audit", Scope::Admin, get(audit::list)),
+        (Method::GET, "/needs", Scope::Read, get(needs::list)),
+        (Method::POST, "/needs/{sync}/{contact}/link", Scope::Operate, post(needs::link)),
+        (Method::POST, "/needs/{sync}/{contact}/create", Scope::Operate, post(needs::create)),
+        (Method::POST, "/needs/{sync}/{contact}/skip", Scope::Operate, post(needs::skip)),
+        (Method::GET, "/brake", Scope::Read, get(brake::list)),
+        (Method::POST, "/brake/{sync}/allow", Scope::Operate, post(brake::allow)),
+        (Method::POST, "/brake/{sync}/discard", Scope::Operate, post(brake::discard)),
+        (Method::GET, "/dead", Scope::Read, get(dead::list)),
+        (Method::GET, "/dead/{id}", Scope::Read, get(dead::show)),
+        (Method::POST, "/dead/replay", Scope::Operate, post(dead::replay)),
+        (Method::POST, "/dead/discard", Scope::Admin, post(dead::discard)),
+        (Method::GET, "/syncs", Scope::Read, get(syncs::list)),
+        (Method::GET, "/syncs/{sync}", Scope::Read, get(syncs::show)),
+        (Method::POST, "/syncs/{sync}/run", Scope::Operate, post(runs::run)),
+        (Method::POST, "/syncs/{sync}/pause", Scope::Operate, post(runs::pause)),
+        (Method::POST, "/syncs/{sync}/resume", Scope::Operate, post(runs::resume)),
+        (Method::POST, "/syncs/{sync}/cancel", Scope::Operate, post(runs::cancel)),
+        (Method::GET, "/syncs/{sync}/runs", Scope::Read, get(runs::list)),
+        (Method::GET, "/syncs/{sync}/runs/{run}", Scope::Read, get(runs::show)),
+        (Method::GET, "/syncs/{sync}/runs/current/events", Scope::Read, get(events::watch)),
+        (Method::POST, "/syncs/{sync}/previews", Scope::Operate, post(previews::make)),
+        (Method::GET, "/previews/{sync}/{preview}", Scope::Read, get(previews::show)),
+        (Method::POST, "/previews/{sync}/{preview}/apply", Scope::Operate, post(previews::apply)),
+        (Method::GET, "/refused", Scope::Read, get(contacts::refused)),
+        (Method::GET, "/contacts/{crm}/{account}/{contact}", Scope::Read, get(contacts::show)),
+        (Method::POST, "/contacts/{crm}/{account}/{contact}/restore", Scope::Operate, post(contacts::restore)),
+        (Method::POST, "/syncs/{sync}/runs/{run}/undo", Scope::Admin, post(undo::undo)),
     ]
 }
 
 /// Routes of the API.
-pub fn router(tools: Arc<Tools>, token: SecretString) -> Router {
-    let api = Arc::new(Api { tools, token, watchers: Arc::new(Semaphore::new(events::WATCHERS)) });
-    let routes =
-        endpoints().into_iter().fold(Router::new(), |router, (_, path, endpoint)| router.route(path, endpoint));
-    let guarded = routes
-        .method_not_allowed_fallback(async || ApiFailure::wrong_method())
-        .route_layer(middleware::from_fn_with_state(api.clone(), let_in))
-        .layer(DefaultBodyLimit::max(BODY));
+pub fn router(tools: Arc<Tools>, access: Access) -> Router {
+    let api = Arc::new(Api { tools, access, watchers: Arc::new(Semaphore::new(events::WATCHERS)) });
+    let routes = endpoints().into_iter().fold(Router::new(), |router, (_, path, scope, endpoint)| {
+        let gate = Gate { api: api.clone(), scope };
+        router.route(path, endpoint.layer(middleware::from_fn_with_state(gate, let_in)))
+    });
+    let guarded =
+        routes.method_not_allowed_fallback(async || ApiFailure::wrong_method()).layer(DefaultBodyLimit::max(BODY));
     let open = guarded.route("/openapi.json", get(document)).fallback(async || ApiFailure::no_such_path());
     Router::new().nest(BASE, open.layer(middleware::map_response(not_kept)).with_state(api))
 }
 
-/// Only who knows the token.
-async fn let_in(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    if carries_token(request.headers(), &api.token) {
-        next.run(request).await
+/// What stands before an endpoint.
+#[derive(Clone)]
+struct Gate {
+    api: Arc<Api>,
+    scope: Scope,
+}
+
+/// Only whoever has a token of this scope; what changes something is written down.
+async fn let_in(State(Gate { api, scope }): State<Gate>, mut request: Request, next: Next) -> Response {
+    let Some(bearer) = api.access.bearer(request.headers()) else { return ApiFailure::no_token().into_response() };
+    let action = format!("{} {}", request.method(), request.uri().path());
+    let response = if bearer.scope < scope {
+        ApiFailure::small_scope(scope).into_response()
     } else {
-        ApiFailure::no_token().into_response()
+        request.extensions_mut().insert(bearer.clone());
+        next.run(request).await
+    };
+    if scope > Scope::Read
+        && let Err(error) = api.audit(&bearer, action, response.status().as_u16().to_string()).await
+    {
+        tracing::warn!(%error, "a call is missing in the audit log");
     }
+    response
 }
 
 /// Answers hold what changes, and ids that are nobody else's business.
@@ -139,7 +172,7 @@ mod tests {
             }
         }
         let mut there: BTreeSet<(String, String)> =
-            endpoints().iter().map(|(method, path, _)| (method.to_string(), (*path).to_owned())).collect();
+            endpoints().iter().map(|(method, path, ..)| (method.to_string(), (*path).to_owned())).collect();
         there.insert(("GET".into(), "/openapi.json".into()));
         assert_eq!(documented, there);
     }

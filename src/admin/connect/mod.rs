@@ -146,12 +146,16 @@ async fn accept(tools: &Tools, attempt: &Attempt, answer: Answer) -> Result<(), 
 async fn keep(tools: &Tools, name: &str, grant: &Grant) -> Result<(), Say> {
     let sealer = tools.registry.sealer();
     let refresh = sealer.seal("google", grant.refresh.expose_secret()).map_err(|error| not_stored(&error))?;
-    let connection = GoogleConnection { subject: grant.subject.clone(), refresh, declared_digest: String::new() };
+    let made = tools.pool.clock.now_ms();
+    let ends = grant.ends_in.map(|ends| made + i64::try_from(ends.as_millis()).unwrap_or(i64::MAX / 2));
+    let (subject, declared_digest) = (grant.subject.clone(), String::new());
+    let mut connection = GoogleConnection { subject, refresh, declared_digest, made, ends, is_weekly: false };
     let mut refused = None;
     let installation = tools.now().installation.id.clone();
     let kept = tools.registry.change(&installation, |registry| {
         refused = admit(registry, name, &connection.subject).err();
         if refused.is_none() {
+            connection.is_weekly = registry.google.get(name).is_some_and(|held| held.is_weekly);
             registry.google.insert(name.to_owned(), connection.clone());
         }
         refused.is_none()
@@ -202,7 +206,7 @@ mod tests {
     fn one_login_has_one_name_and_one_name_has_one_login() {
         let declared = "[[google]]\nname = 'a'\n[[google]]\nname = 'b'\n[[google]]\nname = 'c'\nrefresh_token = 'r'";
         let mut registry = Registry { declared: toml::from_str(declared).expect("declared"), ..Registry::default() };
-        let connection = GoogleConnection { subject: "1".into(), refresh: "r".into(), declared_digest: String::new() };
+        let connection = GoogleConnection { subject: "1".into(), refresh: "r".into(), ..GoogleConnection::default() };
         registry.google.insert("a".into(), connection);
         assert_eq!(admit(&registry, "a", "1"), Ok(()), "connecting again");
         assert_eq!(admit(&registry, "b", "2"), Ok(()));

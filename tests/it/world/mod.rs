@@ -3,6 +3,7 @@
 
 pub mod command;
 mod crm;
+pub mod ears;
 pub mod front;
 pub mod google;
 pub mod judge;
