@@ -7,6 +7,7 @@ pub mod admin;
 pub mod alerts;
 pub mod answers;
 pub mod app;
+pub mod caller;
 pub mod claim;
 pub mod cli;
 pub mod config;

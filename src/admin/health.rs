@@ -6,6 +6,7 @@ use axum::{
     Router,
     extract::State,
     http::{HeaderMap, StatusCode, header},
+    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -14,9 +15,11 @@ use tokio::sync::watch;
 
 use super::{
     access::Access,
+    failures::{Counted, counted, in_words},
     overview::{STATES, look},
 };
 use crate::{
+    caller::ShutOut,
     queue::{dead, door::Door, retention::backlog},
     store::{
         StoreError,
@@ -42,14 +45,19 @@ pub struct Health {
     pub current: watch::Receiver<Arc<Current>>,
     /// Asked for by `/metrics`: any token will do.
     pub access: Access,
+    /// Who gives wrong ones too often.
+    pub shut_out: Arc<ShutOut>,
 }
 
 /// Routes.
 pub fn router(health: Health) -> Router {
+    // The token is the API's, and so are its failures.
+    let failures = Counted { shut_out: health.shut_out.clone(), what: "api", refuse: in_words };
     Router::new()
+        .route("/metrics", get(render))
+        .route_layer(middleware::from_fn_with_state(failures, counted))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(render))
         .with_state(health)
 }
 

@@ -7,6 +7,7 @@ use axum::{
     Form, Router,
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
+    middleware,
     response::{AppendHeaders, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::{
+    caller::ShutOut,
     claim::Tools,
     store::{
         StoreError,
@@ -24,6 +26,7 @@ use crate::{
 };
 
 use super::{
+    failures::{Counted, counted, in_words},
     overview::{SyncOverview, look_at_all, sentence},
     page::{STYLE, page, secured},
     session::{Admitted, Locked, Password, Sessions, own_origin},
@@ -36,10 +39,12 @@ struct Admin {
 }
 
 /// Routes of the admin side.
-pub fn router(tools: Arc<Tools>, password: SecretString) -> Router {
+pub fn router(tools: Arc<Tools>, password: SecretString, shut_out: Arc<ShutOut>) -> Router {
+    let failures = Counted { shut_out, what: "password", refuse: in_words };
+    let log_in = post(log_in).layer(middleware::from_fn_with_state(failures, counted));
     let routes = Router::new()
         .route("/", get(home))
-        .route("/login", get(|| async { login_page(StatusCode::OK, None) }).post(log_in))
+        .route("/login", get(|| async { login_page(StatusCode::OK, None) }).merge(log_in))
         .route("/logout", post(log_out))
         .route("/syncs/{name}/run", post(run_now))
         .with_state(Arc::new(Admin {

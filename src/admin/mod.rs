@@ -3,6 +3,7 @@
 pub mod access;
 pub mod api;
 pub mod connect;
+mod failures;
 pub mod health;
 pub mod home;
 pub mod overview;

@@ -1,40 +1,65 @@
-//! HTTP on a listener, with bounds on what one client can hold: connections, time for the headers, size of the headers.
+//! HTTP/1.1 on a listener, with bounds on what one client can hold: connections, time for the headers, size of the headers,
+//! time to read an answer.
+//!
+//! Deliberately no HTTP/2: TLS ends at the proxy, proxies speak 1.1 to what is behind them, and streams that are opened and
+//! reset by the thousand are nothing that this side then has to think of.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
-use axum::Router;
+use axum::{Router, extract::Request, middleware};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use ipnet::IpNet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
-/// Connections at a time; more wait in the listener's queue.
-const CONNECTIONS: usize = 4_096;
-/// In which a request's headers must have arrived; also how long an idle connection is kept.
-const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+use super::{
+    places::{Place, Places},
+    request,
+};
+use crate::{caller::Caller, config::Settings};
+
 /// Bytes of a request's headers.
 const HEADERS: usize = 64 * 1024;
-/// Requests at a time on one HTTP/2 connection.
-const STREAMS: u32 = 100;
 /// Requests under way have this long to end once told to stop.
 const ENDS_WITHIN: Duration = Duration::from_secs(8);
+/// For whoever has its share of connections already.
+const NO_PLACE: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 30\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+struct Server {
+    routes: Router,
+    places: Places,
+    proxies: Arc<[IpNet]>,
+    headers_within: Duration,
+}
 
 /// Serves until `stop`, then lets requests under way finish.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+pub async fn serve(listener: TcpListener, routes: Router, settings: Arc<Settings>, stop: CancellationToken) {
+    let server = Server {
+        routes: routes.layer(middleware::from_fn(request::traced)),
+        places: Places::new(settings.tune.connections_per_address, settings.trusted_proxies.clone()),
+        proxies: settings.trusted_proxies.as_slice().into(),
+        headers_within: settings.tune.headers_timeout,
+    };
     let open = GracefulShutdown::new();
-    loop {
-        let Ok(place) = room.clone().acquire_owned().await else { break };
+    while let Some(free) = server.places.free().await {
         tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => connection(stream, routes.clone(), &open, place),
+                Ok((stream, peer)) => match server.places.give(free, peer.ip()) {
+                    Some(place) => server.connection(stream, peer, &open, place),
+                    None => turn_away(&stream, peer.ip()),
+                },
                 // Out of file descriptors, most likely: the connections there are must end first.
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -49,23 +74,32 @@ pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToke
     }
 }
 
-fn connection(stream: TcpStream, routes: Router, open: &GracefulShutdown, place: OwnedSemaphorePermit) {
-    // Small answers leave at once.
-    stream.set_nodelay(true).ok();
-    let mut server = Builder::new(TokioExecutor::new());
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(HEADERS);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(HEADERS).unwrap_or(u32::MAX))
-        .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(HEADERS_WITHIN)
-        .keep_alive_timeout(HEADERS_WITHIN);
-    let served = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)).into_owned();
-    let served = open.watch(served);
-    tokio::spawn(async move {
-        // Clients that go away, or talk nonsense, are nobody's trouble.
-        served.await.ok();
-        drop(place);
-    });
+impl Server {
+    fn connection(&self, stream: TcpStream, peer: SocketAddr, open: &GracefulShutdown, place: Place) {
+        // Small answers leave at once.
+        stream.set_nodelay(true).ok();
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.headers_within));
+        let (routes, proxies) = (TowerToHyperService::new(self.routes.clone()), self.proxies.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let caller = Caller::new(peer.ip(), request.headers(), &proxies);
+            request.extensions_mut().insert(caller);
+            hyper::service::Service::call(&routes, request)
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(self.headers_within).max_buf_size(HEADERS);
+        let served = open.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
+        tokio::spawn(async move {
+            // Clients that go away, or talk nonsense, are nobody's trouble.
+            served.await.ok();
+            drop(place);
+        });
+    }
+}
+
+fn turn_away(stream: &TcpStream, peer: IpAddr) {
+    metrics::counter!("carnet_connections_refused_total").increment(1);
+    tracing::debug!(client = %peer, "too many connections of one address");
+    // Whoever does not hear it sees the connection closed.
+    stream.try_write(NO_PLACE).ok();
 }

@@ -5,9 +5,12 @@ mod dispatcher;
 pub mod foundation;
 mod http;
 mod keeper;
+mod places;
+mod request;
 
 use std::{sync::Arc, time::Duration};
 
+use axum::{Router, middleware};
 use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -15,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     admin::{self, access::Access, health::Health},
     alerts::{Channels, Watch},
+    caller::ShutOut,
     claim::Tools,
     config::Settings,
     queue::{door::Door, streaks::Streaks},
@@ -133,6 +137,7 @@ struct Parts {
     tools: Arc<Tools>,
     health: Health,
     password: SecretString,
+    shut_out: Arc<ShutOut>,
 }
 
 impl Parts {
@@ -159,6 +164,7 @@ impl Parts {
             current.clone(),
             stop.clone(),
         )?);
+        let shut_out = Arc::new(ShutOut::new((&settings.tune).into()));
         let health = Health {
             pool: foundation.pool.clone(),
             door: door.clone(),
@@ -168,6 +174,7 @@ impl Parts {
                 current: current.clone(),
                 clock: foundation.pool.clock.clone(),
             },
+            shut_out: shut_out.clone(),
         };
         let keeper = keeper::Keeper {
             settings: settings.clone(),
@@ -178,7 +185,7 @@ impl Parts {
             found: foundation.found,
         };
         let password = credentials.password.clone();
-        Ok(Self { settings, doors, keeper, door, current, tools, health, password })
+        Ok(Self { settings, doors, keeper, door, current, tools, health, password, shut_out })
     }
 
     fn start(
@@ -194,22 +201,29 @@ impl Parts {
         tasks.spawn(watch.run(stop.clone()));
         let doors = watch_doors(tasks, self.doors.clone(), self.current.clone(), stop.clone());
         let limits = (&self.settings.tune).into();
-        let receive = Receive::new(doors, self.door.clone(), streaks, &self.settings.public_url, limits);
+        let (door, shut_out) = (self.door.clone(), self.shut_out.clone());
+        let receive = Receive::new(doors, door, streaks, &self.settings.public_url, limits, shut_out);
         let health = admin::health::router(self.health.clone());
+        let serve = |listener: TcpListener, routes: Router| {
+            tasks.spawn(http::serve(listener, routes, self.settings.clone(), stop.clone()));
+        };
+        let patience = self.settings.tune.body_timeout;
+        let patient = |routes: Router| routes.layer(middleware::from_fn_with_state(patience, request::body_within));
         if roles.web {
-            let public = receive::router(receive).merge(admin::connect::router(self.tools.clone()));
-            let api = admin::api::router(self.tools.clone(), self.health.access.clone());
-            let admin_routes = health.merge(admin::home::router(self.tools.clone(), self.password.clone())).merge(api);
+            let public = receive::router(receive).merge(patient(admin::connect::router(self.tools.clone())));
+            let api = admin::api::router(self.tools.clone(), self.health.access.clone(), self.shut_out.clone());
+            let home = admin::home::router(self.tools.clone(), self.password.clone(), self.shut_out.clone());
+            let admin_routes = patient(health.merge(home).merge(api));
             match listeners.admin {
                 Some(listener) => {
-                    tasks.spawn(http::serve(listener, admin_routes, stop.clone()));
-                    tasks.spawn(http::serve(listeners.public, public, stop.clone()));
+                    serve(listener, admin_routes);
+                    serve(listeners.public, public);
                 }
-                None => drop(tasks.spawn(http::serve(listeners.public, public.merge(admin_routes), stop.clone()))),
+                None => serve(listeners.public, public.merge(admin_routes)),
             }
         } else {
             // A worker alone still answers probes.
-            tasks.spawn(http::serve(listeners.public, health, stop.clone()));
+            serve(listeners.public, patient(health));
         }
         if roles.work {
             self.start_work(tasks, stop);

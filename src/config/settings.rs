@@ -1,8 +1,13 @@
 //! Settings of the process: `CARNET_*` from the environment or the same keys in a TOML file; the environment wins.
 //! Everything is read as text, so an all-digit secret stays what it is.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
@@ -24,6 +29,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where the admin side is served, when not on `listen`.
     pub admin_listen: Option<SocketAddr>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// The address at which the world reaches `listen`, without a trailing slash.
     pub public_url: String,
     /// Redis of the operator's own; `None` starts a private one.
@@ -116,6 +123,7 @@ impl Settings {
         let settings = Self {
             listen,
             admin_listen: texts.address("CARNET_ADMIN_LISTEN")?,
+            trusted_proxies: texts.ranges("CARNET_TRUSTED_PROXIES")?,
             public_url: match texts.url("CARNET_PUBLIC_URL", None)? {
                 Some(url) => url.as_str().trim_end_matches('/').to_owned(),
                 None => format!("http://{listen}"),
@@ -164,6 +172,17 @@ impl Texts {
     fn address(&mut self, key: &str) -> Result<Option<SocketAddr>, SettingError> {
         let Some(text) = self.text(key) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| bad(key, &text, "an address with a port, such as 127.0.0.1:8080"))
+    }
+
+    /// Addresses and ranges with commas between them.
+    fn ranges(&mut self, key: &str) -> Result<Vec<IpNet>, SettingError> {
+        let text = self.text(key).unwrap_or_default();
+        let one = |entry: &str| entry.parse().ok().or_else(|| entry.parse::<IpAddr>().ok().map(IpNet::from));
+        text.split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(|entry| one(entry).ok_or_else(|| bad(key, entry, "an address or a range, such as 10.0.0.0/8")))
+            .collect()
     }
 
     fn url(&mut self, key: &str, default: Option<&str>) -> Result<Option<Url>, SettingError> {
@@ -223,6 +242,16 @@ mod tests {
             let said = read(&[(key, value)]).expect_err(key).to_string();
             assert!(said.contains(key), "{said}");
         }
+    }
+
+    #[test]
+    fn proxies_are_addresses_and_ranges() {
+        let settings = read(&[("CARNET_TRUSTED_PROXIES", "127.0.0.1, ::1,10.0.0.0/8")]).expect("settings");
+        let ranges: Vec<_> = settings.trusted_proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(ranges, ["127.0.0.1/32", "::1/128", "10.0.0.0/8"]);
+        let said = read(&[("CARNET_TRUSTED_PROXIES", "127.0.0.1,proxy")]).expect_err("a name").to_string();
+        assert!(said.contains("CARNET_TRUSTED_PROXIES is \"proxy\""), "{said}");
+        assert!(read(&[]).expect("defaults").trusted_proxies.is_empty(), "nobody is believed who was not named");
     }
 
     #[test]

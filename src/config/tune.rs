@@ -93,6 +93,17 @@ tune! {
     body_limit: count = "BODY_LIMIT", 1_048_576;
     /// Milliseconds in which a webhook must have arrived whole.
     body_timeout: millis = "BODY_TIMEOUT_MS", 10_000;
+    /// Milliseconds in which a request's headers must have arrived; also how long an idle connection is kept, and how long one
+    /// whose client does not read its answer.
+    headers_timeout: millis = "HEADERS_TIMEOUT_MS", 15_000;
+    /// Connections at a time from one address that is no trusted proxy.
+    connections_per_address: count = "CONNECTIONS_PER_ADDRESS", 1_024;
+    /// Failures (signature of a CRM's webhook, API token, password) after which an address is answered 429 there for a while.
+    failures: count = "FAILURES", 20;
+    /// Milliseconds within which so many failures are too many.
+    failures_within: millis = "FAILURES_WITHIN_MS", 60_000;
+    /// Milliseconds for which it is answered 429.
+    shut_out: millis = "SHUT_OUT_MS", 60_000;
     /// Contacts on a page of the CRM's list.
     crm_page: count = "CRM_PAGE", 100;
     /// Contacts of a reconcile waiting to be written at which it stops reading ahead.

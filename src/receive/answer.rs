@@ -42,6 +42,8 @@ pub(super) enum Turned {
     Unreadable(Unreadable),
     /// With the reason, for the log.
     NotStored(String),
+    /// Its sender failed too often, and may come again after so many seconds.
+    ShutOut(u64),
 }
 
 impl Turned {
@@ -59,6 +61,7 @@ impl Turned {
             Self::BadSignature(refusal) => refusal.code(),
             Self::Unreadable(_) => "unreadable",
             Self::NotStored(_) => "not_stored",
+            Self::ShutOut(_) => "shut_out",
         }
     }
 
@@ -72,7 +75,9 @@ impl Turned {
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too slow"),
             Self::CutShort | Self::Unreadable(_) => (StatusCode::BAD_REQUEST, "unreadable"),
             Self::BadSignature(_) => (StatusCode::UNAUTHORIZED, "bad signature"),
-            Self::NotReady | Self::Full | Self::NotStored(_) => (StatusCode::TOO_MANY_REQUESTS, "come again later"),
+            Self::NotReady | Self::Full | Self::NotStored(_) | Self::ShutOut(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "come again later")
+            }
         }
     }
 }
@@ -82,7 +87,8 @@ impl IntoResponse for Turned {
         let (status, words) = self.status_and_words();
         let mut response = (status, Json(json!({ "error": words }))).into_response();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            let after = if let Self::ShutOut(seconds) = self { seconds.into() } else { RETRY_AFTER };
+            response.headers_mut().insert(header::RETRY_AFTER, after);
         }
         response
     }

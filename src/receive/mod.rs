@@ -21,6 +21,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use doors::{BadCrm, Doors, Opened};
 
 use crate::{
+    caller::{Caller, ShutOut},
     config::Tune,
     queue::{door::Door, streaks::Streaks},
 };
@@ -36,6 +37,7 @@ pub struct Receive {
     limits: Limits,
     /// Bytes that all bodies under way may take together.
     room: Arc<Semaphore>,
+    shut_out: Arc<ShutOut>,
 }
 
 /// Bounds of what senders may make the door hold.
@@ -64,9 +66,10 @@ impl Receive {
         streaks: Arc<Streaks>,
         public_url: &str,
         limits: Limits,
+        shut_out: Arc<ShutOut>,
     ) -> Self {
         let room = Arc::new(Semaphore::new(limits.all_bodies));
-        Self { crms, door, streaks, public_url: public_url.into(), limits, room }
+        Self { crms, door, streaks, public_url: public_url.into(), limits, room, shut_out }
     }
 }
 
@@ -89,20 +92,34 @@ async fn webhook(
     let doors = receive.crms.borrow().clone();
     let opened = name.map_err(|_| Turned::UnknownCrm).and_then(|Path(name)| doors.find(&name));
     let (crm, outcome) = match opened {
-        Ok(opened) => {
-            let (crm, outcome) = (opened.crm.name.as_str(), deliver::deliver(&receive, opened, request).await);
-            match &outcome {
-                Ok(_) => receive.streaks.note(crm, true),
-                Err(Turned::BadSignature(_)) => receive.streaks.note(crm, false),
-                Err(_) => {}
-            }
-            (crm, outcome)
-        }
+        Ok(opened) => (opened.crm.name.as_str(), hear(&receive, opened, request).await),
         // Names that are not configured come from outside and would make labels without end.
         Err(turned) => ("", Err(turned)),
     };
     answer::count(crm, &outcome);
     outcome.map_or_else(Turned::into_response, Taken::into_response)
+}
+
+/// One delivery, unless its sender has failed too often.
+async fn hear(receive: &Receive, opened: &Opened, request: Request) -> Result<Taken, Turned> {
+    let caller = Caller::of(request.extensions());
+    let visit = receive.shut_out.visit(caller, format!("webhooks/{}", opened.crm.name));
+    if let Some(seconds) = visit.is_out() {
+        return Err(Turned::ShutOut(seconds));
+    }
+    let outcome = deliver::deliver(receive, opened, request).await;
+    match &outcome {
+        Ok(_) => {
+            visit.was_right();
+            receive.streaks.note(&opened.crm.name, true);
+        }
+        Err(Turned::BadSignature(_)) => {
+            visit.was_wrong();
+            receive.streaks.note(&opened.crm.name, false);
+        }
+        Err(_) => {}
+    }
+    outcome
 }
 
 async fn wrong_method() -> Turned {

@@ -27,6 +27,7 @@ mod other_writer;
 mod own_redis;
 mod preview;
 mod proof;
+mod proxied;
 mod python_client;
 mod receive;
 mod redis_down;

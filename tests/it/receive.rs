@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use carnet::{
+    caller::ShutOut,
     config::{Tune, declared::Declared},
     contact::AccountKey,
     queue::{
@@ -59,6 +60,10 @@ fn open_doors() -> Doors {
         .expect("doors")
 }
 
+fn nobody_is_out() -> Arc<ShutOut> {
+    Arc::new(ShutOut::new((&Tune::default()).into()))
+}
+
 fn limits() -> Limits {
     Limits { body: 10_000, body_time: Duration::from_secs(10), all_bodies: 100_000 }
 }
@@ -69,7 +74,7 @@ async fn serve(doors: Doors, redis_url: &str, limits: Limits) -> SocketAddr {
     door.set_open(true);
     let (_, crms) = watch::channel(Arc::new(doors));
     let streaks = Arc::new(Streaks::new(Clock::default()));
-    let app = router(Receive::new(crms, door, streaks, "https://hooks.example.com", limits));
+    let app = router(Receive::new(crms, door, streaks, "https://hooks.example.com", limits, nobody_is_out()));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, app).await });

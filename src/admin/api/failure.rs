@@ -35,6 +35,11 @@ impl ApiFailure {
         Self::new(StatusCode::FORBIDDEN, "small_scope", sentence)
     }
 
+    pub fn shut_out(seconds: u64) -> Self {
+        let sentence = format!("too many wrong API tokens came from your address; come again in {seconds} seconds");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "shut_out", sentence)
+    }
+
     pub fn no_such_path() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,

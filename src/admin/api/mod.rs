@@ -27,9 +27,13 @@ use axum::{
 use tokio::sync::Semaphore;
 
 use self::failure::ApiFailure;
-use super::access::{Access, Bearer};
+use super::{
+    access::{Access, Bearer},
+    failures::{Counted, counted},
+};
 use crate::{
     answers::Desk,
+    caller::ShutOut,
     claim::Tools,
     store::{
         StoreError,
@@ -102,14 +106,17 @@ fn endpoints() -> Vec<(Method, &'static str, Scope, MethodRouter<Arc<Api>>)> {
 }
 
 /// Routes of the API.
-pub fn router(tools: Arc<Tools>, access: Access) -> Router {
+pub fn router(tools: Arc<Tools>, access: Access, shut_out: Arc<ShutOut>) -> Router {
     let api = Arc::new(Api { tools, access, watchers: Arc::new(Semaphore::new(events::WATCHERS)) });
+    let failures = Counted { shut_out, what: "api", refuse: |wait| ApiFailure::shut_out(wait).into_response() };
     let routes = endpoints().into_iter().fold(Router::new(), |router, (_, path, scope, endpoint)| {
         let gate = Gate { api: api.clone(), scope };
         router.route(path, endpoint.layer(middleware::from_fn_with_state(gate, let_in)))
     });
-    let guarded =
-        routes.method_not_allowed_fallback(async || ApiFailure::wrong_method()).layer(DefaultBodyLimit::max(BODY));
+    let guarded = routes
+        .method_not_allowed_fallback(async || ApiFailure::wrong_method())
+        .route_layer(middleware::from_fn_with_state(failures, counted))
+        .layer(DefaultBodyLimit::max(BODY));
     let open = guarded.route("/openapi.json", get(document)).fallback(async || ApiFailure::no_such_path());
     Router::new().nest(BASE, open.layer(middleware::map_response(not_kept)).with_state(api))
 }

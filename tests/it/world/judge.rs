@@ -35,12 +35,19 @@ impl World {
 
     /// Posts a webhook of a contact, signed as the CRM signs; answers status and `Retry-After`.
     pub async fn knock(&self, url: &str, contact: &str) -> (u16, Option<String>) {
-        let body = json!({"type": "ContactUpdate", "locationId": self.location, "id": contact}).to_string();
+        let (body, signature) = self.told_of(contact);
         let request = self.http.post(format!("{url}/webhooks/centiva")).header("content-type", "application/json");
-        let request = request.header("X-GHL-Signature", simulate::crm::sign(crm_options().seed, body.as_bytes()));
+        let request = request.header("X-GHL-Signature", signature);
         let answer = request.body(body).send().await.expect("the door answers");
         let after = answer.headers().get("retry-after").and_then(|v| v.to_str().ok()).map(str::to_owned);
         (answer.status().as_u16(), after)
+    }
+
+    /// The body of a webhook of a contact, and its signature.
+    pub fn told_of(&self, contact: &str) -> (String, String) {
+        let body = json!({"type": "ContactUpdate", "locationId": self.location, "id": contact}).to_string();
+        let signature = simulate::crm::sign(crm_options().seed, body.as_bytes());
+        (body, signature)
     }
 
     /// Every answer that the CRM's webhooks were given, one list a delivery.

@@ -7,6 +7,7 @@ pub mod ears;
 pub mod front;
 pub mod google;
 pub mod judge;
+pub mod post;
 pub mod process;
 pub mod server;
 pub mod service;

@@ -62,6 +62,16 @@ impl Process {
         self.signal("-CONT");
     }
 
+    /// Asks it to end in order.
+    pub fn end(&self) {
+        self.signal("-TERM");
+    }
+
+    pub fn has_ended(&self) -> bool {
+        let mut child = self.victim.0.lock().unwrap_or_else(PoisonError::into_inner);
+        child.try_wait().expect("it can be asked").is_some()
+    }
+
     fn signal(&self, signal: &str) {
         let id = self.id();
         let done = Command::new("kill").args([signal, &id.to_string()]).status().expect("kill is there");
