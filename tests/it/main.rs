@@ -4,6 +4,7 @@ mod absence;
 mod admission;
 mod alerts;
 mod api;
+mod attack;
 mod brake;
 mod connect;
 mod dead;
