@@ -1,16 +1,20 @@
 //! Who calls the API, and what for: the token of the settings may do everything, a token made by `carnet token` what its scope says.
 
-use axum::http::{HeaderMap, header};
+use std::sync::Arc;
+
+use axum::http::{Extensions, HeaderMap, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use std::sync::Arc;
-
-use crate::store::{
-    clock::Clock,
-    current::Current,
-    tokens::{Scope, digest},
+use crate::{
+    caller::{Caller, RequestId},
+    store::{
+        audit::Deed,
+        clock::Clock,
+        current::Current,
+        tokens::{Scope, digest},
+    },
 };
 
 /// Whoever knows a token.
@@ -46,4 +50,10 @@ impl Access {
         let found = current.api_tokens.iter().find(|(_, token)| token.is(&given, now));
         found.map(|(name, token)| Bearer { name: name.clone(), scope: token.scope })
     }
+}
+
+/// With where the request came from, and its id.
+pub(super) fn traced(deed: Deed, extensions: &Extensions) -> Deed {
+    let request = extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    Deed { from: Caller::of(extensions).to_string(), request, ..deed }
 }

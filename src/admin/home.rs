@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{
     Form, Router,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{Extensions, HeaderMap, StatusCode, header},
     middleware,
     response::{AppendHeaders, IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -26,6 +26,7 @@ use crate::{
 };
 
 use super::{
+    access::traced,
     failures::{Counted, counted, in_words},
     overview::{SyncOverview, look_at_all, sentence},
     page::{STYLE, page, secured},
@@ -67,9 +68,8 @@ impl Admin {
     }
 
     /// Writes down what was asked for on a page.
-    async fn audit(&self, action: &str, outcome: &str) -> Result<(), StoreError> {
-        let (actor, action, outcome) = ("admin page".to_owned(), action.to_owned(), outcome.to_owned());
-        note(&self.tools.pool, &Deed { actor, action, outcome, ..Deed::default() }).await
+    async fn audit(&self, extensions: &Extensions, action: &str, outcome: &str) -> Result<(), StoreError> {
+        note(&self.tools.pool, &traced(Deed::new("admin page", action, outcome), extensions)).await
     }
 
     /// The origin of a form that was sent by one of our own pages.
@@ -143,7 +143,12 @@ struct Given {
     password: SecretString,
 }
 
-async fn log_in(State(admin): State<Arc<Admin>>, headers: HeaderMap, Form(given): Form<Given>) -> Response {
+async fn log_in(
+    State(admin): State<Arc<Admin>>,
+    headers: HeaderMap,
+    extensions: Extensions,
+    Form(given): Form<Given>,
+) -> Response {
     use secrecy::ExposeSecret as _;
     let origin = match admin.own_form(&headers) {
         Ok(origin) => origin,
@@ -154,7 +159,7 @@ async fn log_in(State(admin): State<Arc<Admin>>, headers: HeaderMap, Form(given)
             // The admin side may be reached by another way than the public URL: the browser says which.
             let secure = origin.starts_with("https://");
             let begun = async {
-                admin.audit("log in", "done").await?;
+                admin.audit(&extensions, "log in", "done").await?;
                 admin.sessions.begin(&admin.password, secure).await
             };
             match begun.await {
@@ -179,7 +184,12 @@ async fn log_out(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Respons
     }
 }
 
-async fn run_now(State(admin): State<Arc<Admin>>, headers: HeaderMap, Path(name): Path<String>) -> Response {
+async fn run_now(
+    State(admin): State<Arc<Admin>>,
+    headers: HeaderMap,
+    extensions: Extensions,
+    Path(name): Path<String>,
+) -> Response {
     if let Err(foreign) = admin.own_form(&headers) {
         return foreign.into_response();
     }
@@ -192,7 +202,7 @@ async fn run_now(State(admin): State<Arc<Admin>>, headers: HeaderMap, Path(name)
     };
     let runs = Runs::new(admin.tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
     let asked = async {
-        admin.audit(&format!("sync run {name}"), "asked").await?;
+        admin.audit(&extensions, &format!("sync run {name}"), "asked").await?;
         runs.ask("asked").await
     };
     match asked.await {

@@ -13,7 +13,7 @@ use axum::{
 use serde_json::json;
 use tracing::Instrument as _;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, RequestId};
 
 const ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bytes of a body that is no webhook: the longest form or call is far shorter.
@@ -21,8 +21,9 @@ const BODY: usize = 256 * 1024;
 
 /// Gives the request an id that its answer and all its log lines carry, with the client's address; a line about the answer at
 /// the level `debug`. The path is logged as the route, because real ones carry credentials.
-pub(super) async fn traced(request: Request, next: Next) -> Response {
+pub(super) async fn traced(mut request: Request, next: Next) -> Response {
     let id = format!("{:016x}", rand::random::<u64>());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", id, client = %Caller::of(request.extensions()));
     let header = HeaderValue::try_from(id).ok();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());

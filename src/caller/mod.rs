@@ -20,6 +20,10 @@ pub struct Caller {
     is_proxy: bool,
 }
 
+/// The id of one request, as its answer and the log carry it.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
 impl Caller {
     /// From the other end of the connection and, if that is one of `proxies`, from what it says of where the request came
     /// from.

@@ -39,8 +39,7 @@ pub async fn open(settings: &Settings) -> Result<Foundation, StartError> {
         let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
         let user = user.filter(|user| user.len() <= 60 && user.chars().all(|c| c.is_ascii_graphic()));
         let actor = format!("command line ({})", user.as_deref().unwrap_or("unknown"));
-        let deed = Deed { actor, action: action.clone(), outcome: "asked".to_owned(), ..Deed::default() };
-        note(&foundation.pool, &deed).await?;
+        note(&foundation.pool, &Deed::new(actor, action, "asked")).await?;
     }
     Ok(foundation)
 }

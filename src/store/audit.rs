@@ -26,6 +26,13 @@ pub struct Deed {
     pub request: String,
 }
 
+impl Deed {
+    /// Of this actor.
+    pub fn new(actor: impl Into<String>, action: impl Into<String>, outcome: impl Into<String>) -> Self {
+        Self { actor: actor.into(), action: action.into(), outcome: outcome.into(), ..Self::default() }
+    }
+}
+
 /// Entries at the most, and for how long (ms).
 const KEPT: usize = 100_000;
 const KEPT_MS: i64 = 400 * 86_400_000;

@@ -66,7 +66,10 @@ async fn a_session_changes_every_hour_and_ends_by_itself_and_by_logging_out() {
     }
     assert_eq!(page(&service, &busy).await, (false, None));
     let keys: Vec<String> = service.pool.get().await.expect("redis").keys("carnet:session:*").await.expect("keys");
-    assert!(keys.iter().all(|key| !key.contains(busy.split('=').nth(1).expect("a value"))), "Redis has no session to steal");
+    assert!(
+        keys.iter().all(|key| !key.contains(busy.split('=').nth(1).expect("a value"))),
+        "Redis has no session to steal"
+    );
     service.stop().await;
 }
 
@@ -94,7 +97,10 @@ async fn a_token_does_what_its_scope_says_until_it_is_revoked_and_leaves_a_trace
         let made = world.carnet(&["token", "create", scope, "--scope", scope, "--json"]).await.json();
         tokens.push(text(&made, "token"));
     }
-    world.carnet(&["token", "create", "read", "--scope", "read"]).await.refused("there is a token named \"read\" already");
+    world
+        .carnet(&["token", "create", "read", "--scope", "read"])
+        .await
+        .refused("there is a token named \"read\" already");
     let ping = async |token: &str| call(&world, &service, token, Method::GET, "/api/v1/syncs", Value::Null).await;
     until("the tokens to be known", async || ping(&tokens[2]).await == 200).await;
 
@@ -129,8 +135,14 @@ async fn a_token_does_what_its_scope_says_until_it_is_revoked_and_leaves_a_trace
     };
     assert_eq!(traces("token operate", "POST /api/v1/syncs/phone/pause", "200"), 1, "{deeds:#?}");
     assert_eq!(traces("token read", "POST /api/v1/syncs/phone/pause", "403"), 1, "what was declined too");
-    assert_eq!(traces("token admin", &format!("GET {reveal}"), "200"), 1);
+    assert_eq!(traces("token admin", &format!("GET /api/v1/dead/{letter}?reveal"), "200"), 1);
     assert_eq!(traces("command line (", "token revoke admin", "asked"), 1);
+    let of_calls = deeds.iter().filter(|deed| text(deed, "actor").starts_with("token "));
+    assert!(of_calls.clone().count() > 5);
+    assert!(
+        of_calls.clone().all(|deed| deed["from"] == "127.0.0.1" && text(deed, "request").len() == 16),
+        "{deeds:#?}"
+    );
     assert!(!deeds.iter().any(|deed| deed.to_string().contains("Laval")), "nothing of any contact");
     assert_eq!(world.carnet(&["audit", "--since", "2999-01-01", "--json"]).await.json(), json!([]));
     world.carnet(&["dead", "discard", "--all", "--because", "a test", "--yes"]).await.done();

@@ -67,9 +67,6 @@ pub(super) async fn show(
     }
     let desk = api.desk().await?;
     let found = desk.dead_letter(&id).await?;
-    if reveal {
-        api.audit(&bearer, format!("GET /api/v1/dead/{id}?reveal=true"), "200".to_owned()).await?;
-    }
     Ok(Json(if reveal { desk.reveal(&found).await? } else { found.masked() }))
 }
 

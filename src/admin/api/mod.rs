@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 
 use self::failure::ApiFailure;
 use super::{
-    access::{Access, Bearer},
+    access::{Access, Bearer, traced},
     failures::{Counted, counted},
 };
 use crate::{
@@ -61,12 +61,6 @@ impl Api {
     async fn desk(&self) -> Result<Desk, StoreError> {
         let current = self.tools.fresh().await?;
         Ok(Desk::new(self.tools.pool.clone(), self.tools.registry.clone(), current))
-    }
-
-    /// Writes down what was asked for, and by whom.
-    async fn audit(&self, bearer: &Bearer, action: String, outcome: String) -> Result<(), StoreError> {
-        let actor = format!("token {}", bearer.name);
-        note(&self.tools.pool, &Deed { actor, action, outcome, ..Deed::default() }).await
     }
 }
 
@@ -128,18 +122,21 @@ struct Gate {
     scope: Scope,
 }
 
-/// Only whoever has a token of this scope; what changes something is written down.
+/// Only whoever has a token of this scope; what changes something, or shows what is masked elsewhere, is written down.
 async fn let_in(State(Gate { api, scope }): State<Gate>, mut request: Request, next: Next) -> Response {
     let Some(bearer) = api.access.bearer(request.headers()) else { return ApiFailure::no_token().into_response() };
-    let action = format!("{} {}", request.method(), request.uri().path());
+    let is_reveal = request.uri().query().is_some_and(|query| query.contains("reveal"));
+    let action = format!("{} {}{}", request.method(), request.uri().path(), if is_reveal { "?reveal" } else { "" });
+    let deed = traced(Deed::new(format!("token {}", bearer.name), action, ""), request.extensions());
     let response = if bearer.scope < scope {
         ApiFailure::small_scope(scope).into_response()
     } else {
-        request.extensions_mut().insert(bearer.clone());
+        request.extensions_mut().insert(bearer);
         next.run(request).await
     };
-    if scope > Scope::Read
-        && let Err(error) = api.audit(&bearer, action, response.status().as_u16().to_string()).await
+    let deed = Deed { outcome: response.status().as_u16().to_string(), ..deed };
+    if (scope > Scope::Read || is_reveal)
+        && let Err(error) = note(&api.tools.pool, &deed).await
     {
         tracing::warn!(%error, "a call is missing in the audit log");
     }
