@@ -6,7 +6,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Once},
     time::Duration,
 };
 
@@ -41,6 +41,8 @@ struct Server {
     places: Places,
     proxies: Arc<[IpNet]>,
     headers_within: Duration,
+    /// A proxy that is not declared is told of once.
+    told: Arc<Once>,
 }
 
 /// Serves until `stop`, then lets requests under way finish.
@@ -50,6 +52,7 @@ pub async fn serve(listener: TcpListener, routes: Router, settings: Arc<Settings
         places: Places::new(settings.tune.connections_per_address, settings.trusted_proxies.clone()),
         proxies: settings.trusted_proxies.as_slice().into(),
         headers_within: settings.tune.headers_timeout,
+        told: Arc::new(Once::new()),
     };
     let open = GracefulShutdown::new();
     while let Some(free) = server.places.free().await {
@@ -81,8 +84,15 @@ impl Server {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.headers_within));
         let (routes, proxies) = (TowerToHyperService::new(self.routes.clone()), self.proxies.clone());
+        let told = self.told.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let caller = Caller::new(peer.ip(), request.headers(), &proxies);
+            if caller.seems_behind(peer.ip(), request.headers()) {
+                told.call_once(|| {
+                    let hint = "a proxy says who its clients are, but it is not in CARNET_TRUSTED_PROXIES: all of them count as one";
+                    tracing::warn!(proxy = %peer.ip(), "{hint}");
+                });
+            }
             request.extensions_mut().insert(caller);
             hyper::service::Service::call(&routes, request)
         });

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::is_one_of;
 
-const HEADER: &str = "x-forwarded-for";
+pub(super) const HEADER: &str = "x-forwarded-for";
 
 /// Each proxy adds the address it was called from at the right end. So from the right, each entry is as good as the proxy that
 /// wrote it; the first that is no trusted proxy is the client. What stands left of it is the client's own claim.

@@ -39,6 +39,18 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// Whether the other end of the connection, `peer`, is most likely a proxy that nobody declared: it is on this machine or
+    /// network, is no trusted one, and names a client.
+    pub fn seems_behind(self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let is_near = match peer.to_canonical() {
+            IpAddr::V4(short) => short.is_loopback() || short.is_private(),
+            IpAddr::V6(long) => long.is_loopback() || long.is_unique_local(),
+        };
+        is_near && !self.is_proxy && self.address == peer.to_canonical() && headers.contains_key(forwarded::HEADER)
+    }
+}
+
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address.fmt(f)

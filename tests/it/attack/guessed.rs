@@ -66,6 +66,11 @@ async fn guessing_is_put_off_where_it_is_done_and_nowhere_else() {
     assert_eq!([out("bearer").await, out("api").await, out("password").await], [1, 1, 1]);
     let log = siege.post.world.log("carnet");
     assert!(log.contains(&format!("client={ATTACKER}")) && !log.contains("guess"), "{log}");
+    assert_eq!(
+        log.matches("not in CARNET_TRUSTED_PROXIES").count(),
+        1,
+        "what looks like a proxy is told of once: {log}"
+    );
     siege.lifted(2).await;
 }
 
