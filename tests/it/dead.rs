@@ -201,6 +201,8 @@ async fn a_reconcile_takes_the_letters_of_what_is_done_with_by_other_ways() {
     assert_eq!((run.counts["created"], run.counts["dead"]), (1, 1), "{run:#?}");
     let left = list(&world, &[]).await;
     assert_eq!((contacts(&left), &left[0]["rounds"]), (vec![refused[3].clone()], &json!(2)));
+    mend(&world, &refused[3]).await;
+    service.reconcile().await;
     service.nothing_left().await;
     service.stop().await;
 }

@@ -126,7 +126,8 @@ struct Gate {
 async fn let_in(State(Gate { api, scope }): State<Gate>, mut request: Request, next: Next) -> Response {
     let Some(bearer) = api.access.bearer(request.headers()) else { return ApiFailure::no_token().into_response() };
     let is_reveal = request.uri().query().is_some_and(|query| query.contains("reveal"));
-    let action = format!("{} {}{}", request.method(), request.uri().path(), if is_reveal { "?reveal" } else { "" });
+    let shown = if is_reveal { "?reveal" } else { "" };
+    let action = format!("{} {BASE}{}{shown}", request.method(), request.uri().path());
     let deed = traced(Deed::new(format!("token {}", bearer.name), action, ""), request.extensions());
     let response = if bearer.scope < scope {
         ApiFailure::small_scope(scope).into_response()
