@@ -5,6 +5,7 @@
 mod brake;
 mod contact;
 mod dead;
+mod forget;
 mod questions;
 mod refusals;
 mod runs;
@@ -31,6 +32,7 @@ use crate::{
 pub use brake::{Braked, Said};
 pub use contact::{BrakedView, ContactView, DeadLetterView, Standing, Waiting};
 pub use dead::{Found, Letter, Sorted, Which, by_sync, time};
+pub use forget::{Erased, Meant};
 pub use questions::{Answer, Question};
 pub use refusals::{Refused, Restored};
 pub use runs::{Asked, Cancelling, Stands};
@@ -90,6 +92,14 @@ pub enum Declined {
     CannotRun { sync: String, why: &'static str },
     #[error("nothing is running for the sync \"{0}\", so there is nothing to cancel")]
     NothingRuns(String),
+    #[error("nothing is held of such a person; name the CRM contact's id, an e-mail address or a phone number")]
+    NobodyMeant,
+    #[error("several contacts are meant: {}; name one by its id (and --crm), or all of them with --all", .0.join(", "))]
+    SeveralMeant(Vec<String>),
+    #[error("nothing was erased yet: {0} running processes do not know of it; run it again")]
+    ProcessesBehind(usize),
+    #[error("nothing was erased yet: a worker holds the Google account for long; run it again")]
+    AccountBusy,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -97,6 +107,11 @@ pub enum Declined {
 }
 
 impl Declined {
+    /// Several contacts, where one was asked for.
+    pub fn several(meant: &[Meant]) -> Self {
+        Self::SeveralMeant(meant.iter().map(|one| format!("{} in {}", one.contact, name_of(&one.account))).collect())
+    }
+
     /// A short stable word for machines.
     pub fn code(&self) -> &'static str {
         match self {
@@ -119,6 +134,9 @@ impl Declined {
             Self::Undoing(_) => "undo_is_running",
             Self::CannotRun { .. } => "cannot_run",
             Self::NothingRuns(_) => "nothing_runs",
+            Self::NobodyMeant => "no_person",
+            Self::SeveralMeant(_) => "several_persons",
+            Self::ProcessesBehind(_) | Self::AccountBusy => "busy",
             Self::Store(_) | Self::Registry(_) => "unavailable",
         }
     }
@@ -150,6 +168,11 @@ impl Desk {
     /// Over this configuration, which should be fresh.
     pub fn new(pool: Pool, registry: RegistryStore, current: Arc<Current>) -> Self {
         Self { pool, registry, current }
+    }
+
+    /// Connections.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     fn pairs(&self) -> Vec<Pair<'_>> {

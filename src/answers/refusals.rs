@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Declined, Desk, Pair, name_of};
 use crate::{
+    contact::AccountKey,
     plan::link::{Link, LinkState},
     store::{
         current::SyncSpec,
@@ -35,7 +36,7 @@ pub struct Restored {
     pub crm: String,
     /// The CRM contact.
     pub contact: String,
-    /// What it had been: `deleted`, `opted-out` or `skipped`.
+    /// What it had been: `deleted`, `opted-out`, `skipped` or `forgotten`.
     pub was: Vec<&'static str>,
     /// The syncs that look at it now.
     pub syncs: Vec<String>,
@@ -61,7 +62,19 @@ impl Desk {
     pub async fn restore(&self, contact: &str, crm: Option<&str>) -> Result<Restored, Declined> {
         let account = self.account_with(contact, crm).await?;
         let mut restored = Restored { crm: name_of(&account), contact: contact.to_owned(), was: vec![], syncs: vec![] };
+        if self.current.forgotten.holds(&account.key, contact) {
+            self.remember_person(&account.key, contact).await?;
+            restored.was.push("forgotten");
+        }
+        let was_forgotten = !restored.was.is_empty();
         for pair in self.pairs().into_iter().filter(|pair| pair.account.key == account.key) {
+            if was_forgotten {
+                for sync in &pair.syncs {
+                    self.mark(sync, contact).await?;
+                    restored.syncs.push(sync.spec.name.clone());
+                }
+                continue;
+            }
             let key = Registry::refusal_key(pair.subject, &account.key, contact);
             let link = self.view(&pair).links::<Link>(&[contact.to_owned()]).await?.into_iter().flatten().next();
             let refusal = match self.current.refusals.get(&key) {
@@ -79,6 +92,15 @@ impl Desk {
             return Err(Declined::NothingToRestore(contact.to_owned()));
         }
         Ok(restored)
+    }
+
+    /// A person who was erased may be taken in again.
+    async fn remember_person(&self, account: &AccountKey, contact: &str) -> Result<(), Declined> {
+        let sealer = self.registry.sealer().clone();
+        // What does not open leaves everything as it is; the contact then stays erased.
+        let take = |registry: &mut Registry| registry.remember(&sealer, account, contact).unwrap_or(false);
+        self.registry.change(&self.current.installation.id, take).await?;
+        Ok(())
     }
 
     /// In this order it may be broken off anywhere and done again.

@@ -1,8 +1,9 @@
 //! What every command stands on: Redis (private or the operator's), the secret key, the registry.
 
-use std::{path::Path, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
-use secrecy::{ExposeSecret, SecretString};
+use redis::AsyncCommands as _;
+use secrecy::ExposeSecret as _;
 
 use crate::{
     config::Settings,
@@ -11,11 +12,13 @@ use crate::{
         current::Current,
         highwater::Highwater,
         installation::{Found, Guard, Installation, InstallationError},
+        key_file::KeyFile,
+        keys::INSTALLATION,
         local::{LocalError, LocalRedis},
         pool::{Pool, PoolError},
         registry::{RegistryError, RegistryStore},
-        seal::{SealError, Sealer, random_text},
-        snapshot::{SnapshotFile, write_durably},
+        seal::{SealError, Sealer},
+        snapshot::SnapshotFile,
     },
 };
 
@@ -47,6 +50,15 @@ pub enum StartError {
     Pool(#[from] PoolError),
     #[error(transparent)]
     Seal(#[from] SealError),
+    #[error(
+        "the secret key is missing: CARNET_SECRET_KEY is not set and there is no {0}, but what is stored was sealed with one; put the \
+         key of this installation back (without it: start with an empty data directory and an empty Redis, and connect all anew)"
+    )]
+    NoKey(PathBuf),
+    #[error(
+        "the secret key {0} is too short: {1} characters, but it takes at least {LEAST}; make one with `openssl rand -hex 32`"
+    )]
+    ShortKey(&'static str, usize),
     #[error(transparent)]
     Installation(#[from] InstallationError),
     #[error(transparent)]
@@ -66,18 +78,9 @@ pub enum StartError {
 impl Foundation {
     /// Opens everything, starting the private Redis when none is configured.
     pub async fn open(settings: &Settings) -> Result<Self, StartError> {
-        let dir = &settings.data_dir;
-        std::fs::create_dir_all(dir).map_err(|e| StartError::DataDir(dir.clone(), e.to_string()))?;
-        let sealer = Arc::new(Sealer::new(&secret_key(settings)?)?);
-        let (pool, local) = match &settings.redis_url {
-            Some(address) => (Pool::open(address.expose_secret())?, None),
-            None => {
-                let local = LocalRedis::start(dir).await?;
-                (Pool::open(&local.address)?, Some(local))
-            }
-        };
-        let highwater = Arc::new(Highwater::open(dir));
-        let registry = RegistryStore::new(pool.clone(), sealer, SnapshotFile::in_dir(dir));
+        let Opened { pool, registry, highwater, local } = Opened::open(settings, true).await?;
+        // A wrong key must be noticed before anything is written with it.
+        registry.load().await?.opens(registry.sealer())?;
         let guard = Guard::new(pool.clone(), registry.clone(), highwater.clone());
         let found = guard.check().await?;
         Ok(Self { pool, registry, guard, highwater, found, local })
@@ -99,26 +102,63 @@ impl Foundation {
     }
 }
 
-/// The configured key, or the one in the data directory, made on the first start.
-fn secret_key(settings: &Settings) -> Result<SecretString, StartError> {
-    if let Some(key) = &settings.secret_key {
-        return Ok(key.clone());
-    }
-    let path = settings.data_dir.join("secret.key");
-    let wrong = |e: std::io::Error| StartError::DataDir(path.clone(), e.to_string());
-    if let Some(key) = read_key(&path).map_err(wrong)? {
-        return Ok(key);
-    }
-    let key = random_text(32)?;
-    write_durably(&path, key.as_bytes()).map_err(wrong)?;
-    tracing::warn!(path = %path.display(), "a secret key was made; back it up: without it the stored credentials cannot be opened");
-    Ok(key.into())
+/// What is there before it is known whether Redis is ours.
+pub struct Opened {
+    /// Connections.
+    pub pool: Pool,
+    /// Configuration and credentials.
+    pub registry: RegistryStore,
+    /// How far Redis has come.
+    pub highwater: Arc<Highwater>,
+    /// The private Redis, if there is one.
+    pub local: Option<LocalRedis>,
 }
 
-fn read_key(path: &Path) -> std::io::Result<Option<SecretString>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|t| !t.is_empty()).map(SecretString::from)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e),
+impl Opened {
+    /// Opens Redis, starting the private one when none is configured, and the secret key, which a `first` start may make.
+    pub async fn open(settings: &Settings, first: bool) -> Result<Self, StartError> {
+        let dir = &settings.data_dir;
+        std::fs::create_dir_all(dir).map_err(|e| StartError::DataDir(dir.clone(), e.to_string()))?;
+        let (pool, local) = match &settings.redis_url {
+            Some(address) => (Pool::open(address.expose_secret())?, None),
+            None => {
+                let local = LocalRedis::start(dir).await?;
+                (Pool::open(&local.address)?, Some(local))
+            }
+        };
+        let file = SnapshotFile::in_dir(dir);
+        let sealer = Arc::new(sealer(settings, &pool, &file, first).await?);
+        let highwater = Arc::new(Highwater::open(dir));
+        let registry = RegistryStore::new(pool.clone(), sealer, file);
+        Ok(Self { pool, registry, highwater, local })
     }
+}
+
+/// Characters of a secret key at the least.
+const LEAST: usize = 16;
+
+/// The configured keys, or those in the data directory; made on the first start.
+async fn sealer(settings: &Settings, pool: &Pool, snapshot: &SnapshotFile, first: bool) -> Result<Sealer, StartError> {
+    if let Some(key) = &settings.secret_key {
+        long_enough("in CARNET_SECRET_KEY", key.expose_secret())?;
+        let keys: Vec<_> = std::iter::once(key).chain(&settings.secret_keys_previous).cloned().collect();
+        return Ok(Sealer::of(&keys)?);
+    }
+    let file = KeyFile::in_dir(&settings.data_dir);
+    if file.read()?.is_empty() {
+        let is_known: bool = pool.get().await?.exists(INSTALLATION).await.map_err(StoreError::from)?;
+        if is_known || snapshot.is_there() || !first {
+            return Err(StartError::NoKey(file.path().to_owned()));
+        }
+        file.add()?;
+        tracing::warn!(path = %file.path().display(), "a secret key was made; back it up: without it the stored credentials cannot be opened");
+    }
+    let newest = file.read()?;
+    long_enough("in the data directory", newest.first().map_or("", |key| key.expose_secret()))?;
+    Ok(Sealer::in_file(file)?)
+}
+
+fn long_enough(place: &'static str, key: &str) -> Result<(), StartError> {
+    let length = key.chars().count();
+    if length < LEAST { Err(StartError::ShortKey(place, length)) } else { Ok(()) }
 }

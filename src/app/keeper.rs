@@ -9,8 +9,10 @@ use crate::{
     config::Settings,
     queue::door::Door,
     store::{
+        StoreError,
         current::Current,
         installation::{Found, Guard},
+        presence::{self, Process},
         registry::RegistryStore,
     },
 };
@@ -24,6 +26,8 @@ pub struct Keeper {
     pub(super) current: watch::Sender<Arc<Current>>,
     /// What the check at the start found.
     pub(super) found: Found,
+    /// Names this process among those that run.
+    pub(super) name: String,
 }
 
 impl Keeper {
@@ -35,7 +39,7 @@ impl Keeper {
         say(&self.found);
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 _ = sweep.tick() => {}
             }
             match self.look().await {
@@ -45,6 +49,9 @@ impl Keeper {
                         trouble.clear();
                     }
                     self.door.set_open(true);
+                    if let Err(error) = self.be_present().await {
+                        tracing::debug!(%error, "this process could not say that it runs");
+                    }
                 }
                 Err(said) => {
                     // Until Redis is known to be ours, events are refused with 429 rather than stored in the wrong place.
@@ -56,9 +63,25 @@ impl Keeper {
                 }
             }
         }
+        // One that does not get to say so is forgotten soon after.
+        presence::leave(self.registry.pool(), &self.name).await.ok();
+    }
+
+    async fn be_present(&self) -> Result<(), StoreError> {
+        let process = Process {
+            host: std::env::var("HOSTNAME").unwrap_or_default(),
+            pid: std::process::id(),
+            revision: self.current.borrow().revision,
+            keys: self.registry.sealer().ids(),
+            snapshot: self.registry.key_of_file(),
+            ..Process::default()
+        };
+        presence::say(self.registry.pool(), &self.name, &process).await
     }
 
     async fn look(&self) -> Result<(), String> {
+        // A key that was added to the file, or taken out of it.
+        self.registry.sealer().refresh().map_err(|e| e.to_string())?;
         let found = self.guard.check().await.map_err(|e| e.to_string())?;
         let installation = found.installation().clone();
         let revision = self.registry.revision().await.map_err(|e| e.to_string())?;
@@ -71,6 +94,7 @@ impl Keeper {
             let registry = self.registry.load().await.map_err(|e| e.to_string())?;
             let current =
                 Current::open(&registry, installation.clone(), self.registry.sealer()).map_err(|e| e.to_string())?;
+            self.door.set_forgotten(&current.forgotten);
             self.current.send_replace(Arc::new(current));
             tracing::info!(revision, epoch = installation.epoch, "configuration loaded");
         }

@@ -24,7 +24,7 @@ use crate::{
     queue::{door::Door, streaks::Streaks},
     receive::{self, BadCrm, Doors, Receive},
     reconcile::Reconciler,
-    store::{current::Current, registry::RegistryError},
+    store::{current::Current, registry::RegistryError, seal::random_text},
     telemetry,
     work::{Bell, Workers},
 };
@@ -154,6 +154,7 @@ impl Parts {
         let doors = Arc::new(doors(&current).map_err(|e| StartError::Declared(e.to_string()))?);
         let (sender, current) = watch::channel(Arc::new(current));
         let door = Arc::new(Door::new(foundation.pool.clone()));
+        door.set_forgotten(&current.borrow().forgotten);
         let guard = Arc::new(foundation.guard);
         let tools = Arc::new(Tools::build(
             settings.clone(),
@@ -183,6 +184,7 @@ impl Parts {
             door: door.clone(),
             current: sender,
             found: foundation.found,
+            name: random_text(6).map_err(StartError::Seal)?,
         };
         let password = credentials.password.clone();
         Ok(Self { settings, doors, keeper, door, current, tools, health, password, shut_out })

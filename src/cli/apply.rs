@@ -26,6 +26,7 @@ use crate::{
     store::{
         current::Current,
         keys::CrmKeys,
+        local::LocalRedis,
         registry::{GoogleConnection, Registry, each_secret, exported_secret, open_secret, seal_secret},
         runs::{Runs, undo_lane},
     },
@@ -76,12 +77,17 @@ impl Apply {
 
 /// A private Redis started for a command is stopped after it.
 pub async fn stop_local<T>(mut foundation: Foundation, result: anyhow::Result<T>) -> anyhow::Result<T> {
-    if let Some(local) = foundation.local.take() {
+    stop_redis(foundation.local.take()).await;
+    result
+}
+
+/// Stops it, if there is one and it is ours.
+pub async fn stop_redis(local: Option<LocalRedis>) {
+    if let Some(local) = local {
         let stop = tokio_util::sync::CancellationToken::new();
         stop.cancel();
         local.supervise(stop).await;
     }
-    result
 }
 
 /// Makes the registry as `declared` says; applying the same again changes nothing.

@@ -3,6 +3,7 @@
 mod alerts;
 mod apply;
 mod audit;
+mod backup;
 mod brake;
 mod contact;
 mod control;
@@ -12,6 +13,8 @@ mod deed;
 mod demo;
 mod desk;
 mod doctor;
+mod forget;
+mod keys;
 mod needs;
 mod output;
 mod preview;
@@ -73,6 +76,14 @@ enum Command {
     Brake(brake::Brake),
     /// Where a contact is, and back with those that were deleted or whose label was taken off.
     Contact(contact::Contact),
+    /// Erase a person from everything that Carnet holds.
+    Forget(forget::Forget),
+    /// Write everything that Redis holds into one sealed file, while the service runs.
+    Backup(backup::Backup),
+    /// Put a backup into an empty Redis, while the service is stopped.
+    Restore(backup::Restore),
+    /// The secret keys that seal credentials: list, rotate, retire.
+    Keys(keys::Keys),
     /// Look whether everything is well, and what to do about what is not.
     Doctor(doctor::Doctor),
     /// Sign a sample delivery and print the curl command that posts it.
@@ -125,6 +136,10 @@ pub async fn run() -> ExitCode {
         Command::Token(command) => command.run(settings, json).await,
         Command::Brake(command) => command.run(settings, json).await,
         Command::Contact(command) => command.run(settings, json).await,
+        Command::Forget(command) => command.run(settings, json).await,
+        Command::Backup(command) => command.run(settings, json).await,
+        Command::Restore(command) => command.run(settings, json).await,
+        Command::Keys(command) => command.run(settings, json).await,
         Command::Doctor(command) => match command.run(settings, json).await {
             Ok(true) => Ok(()),
             // The report has said why.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{Tune, secret::SecretText};
@@ -39,6 +39,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Key that seals secrets; generated into the data directory when unset.
     pub secret_key: Option<SecretString>,
+    /// Keys that still open what was sealed before, newest first.
+    pub secret_keys_previous: Vec<SecretString>,
     /// Password of the admin pages; generated when unset.
     pub admin_password: Option<SecretString>,
     /// Bearer token of the API; generated when unset.
@@ -131,6 +133,7 @@ impl Settings {
             redis_url: texts.secret("CARNET_REDIS_URL")?,
             data_dir: texts.text("CARNET_DATA_DIR").unwrap_or_else(|| "./data".into()).into(),
             secret_key: texts.secret("CARNET_SECRET_KEY")?,
+            secret_keys_previous: texts.secret("CARNET_SECRET_KEY_PREVIOUS")?.map(lines).unwrap_or_default(),
             admin_password: texts.secret("CARNET_ADMIN_PASSWORD")?,
             api_token: texts.secret("CARNET_API_TOKEN")?,
             google_client_id: texts.text("CARNET_GOOGLE_CLIENT_ID"),
@@ -203,6 +206,11 @@ impl Texts {
     }
 }
 
+/// One secret a line.
+fn lines(text: SecretString) -> Vec<SecretString> {
+    text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty()).map(SecretString::from).collect()
+}
+
 fn bad(key: &str, value: &str, wanted: &'static str) -> SettingError {
     SettingError::Bad { key: key.into(), value: value.into(), wanted }
 }
@@ -256,7 +264,6 @@ mod tests {
 
     #[test]
     fn an_all_digit_secret_stays_text() {
-        use secrecy::ExposeSecret;
         let settings = read(&[("CARNET_ADMIN_PASSWORD", "000123")]).expect("settings");
         assert_eq!(settings.admin_password.expect("set").expose_secret(), "000123");
     }

@@ -7,12 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use redis::Pipeline;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::PoisonError,
+    sync::{Arc, PoisonError},
 };
 
 use tokio::sync::{Mutex, Notify};
 
 use crate::store::{
+    forgotten::Forgotten,
     keys::CrmKeys,
     pool::{ANSWER_WITHIN, Pool, Shared},
 };
@@ -33,6 +34,7 @@ pub struct Door {
     rung: std::sync::Mutex<BTreeSet<AccountKey>>,
     full: std::sync::Mutex<BTreeSet<AccountKey>>,
     bell: Notify,
+    forgotten: std::sync::RwLock<Arc<Forgotten>>,
 }
 
 impl Door {
@@ -45,7 +47,13 @@ impl Door {
             rung: std::sync::Mutex::default(),
             full: std::sync::Mutex::default(),
             bell: Notify::new(),
+            forgotten: std::sync::RwLock::default(),
         }
+    }
+
+    /// Nothing is stored any more of persons who were erased.
+    pub fn set_forgotten(&self, forgotten: &Arc<Forgotten>) {
+        self.forgotten.write().unwrap_or_else(PoisonError::into_inner).clone_from(forgotten);
     }
 
     /// Opens or closes it. Closed means that Redis is not known to be ours: everything is refused, nothing is "unknown".
@@ -68,7 +76,8 @@ impl Door {
         }
         // A delivery is of one CRM account, almost always; on a Cluster each account is a slot of its own.
         let mut by_account: BTreeMap<&AccountKey, Pipeline> = BTreeMap::new();
-        for event in events {
+        let forgotten = self.forgotten.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for event in events.iter().filter(|event| !forgotten.holds(&event.account, &event.contact)) {
             by_account.entry(&event.account).or_default().add_command(append_command(event)).ignore();
         }
         let mut connection = self.connection().await?;

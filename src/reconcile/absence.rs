@@ -38,7 +38,8 @@ pub(super) fn note<'p>(listed: &mut Listed, page: &'p Page) -> Vec<&'p str> {
     listed.last = page.total.or(listed.last);
     let unread = page.skipped.iter().map(|skipped| skipped.id.as_deref());
     listed.nameless += unread.clone().filter(Option::is_none).count() as u64;
-    page.contacts.iter().map(|contact| contact.id.as_str()).chain(unread.flatten()).collect()
+    let forgotten = page.forgotten.iter().map(String::as_str);
+    page.contacts.iter().map(|contact| contact.id.as_str()).chain(unread.flatten()).chain(forgotten).collect()
 }
 
 /// Why nothing can be concluded from a walk on which this many contacts came, if so.

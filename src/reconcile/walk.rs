@@ -264,10 +264,20 @@ impl<'a> Walk<'a> {
                 Err(failure) => return Err(failure.into()),
                 Ok(page) => {
                     self.tools.crm_lets_in(account).await?;
-                    return Ok(page);
+                    return Ok(self.without_forgotten(page).await?);
                 }
             }
         }
+    }
+
+    /// Whoever was erased is still on the CRM's list, and only counted.
+    async fn without_forgotten(&self, mut page: Page) -> Result<Page, StoreError> {
+        let (current, account) = (self.tools.fresh().await?, &self.sync.account.key);
+        let (gone, there) = page.contacts.into_iter().partition(|c| current.forgotten.holds(account, &c.id));
+        page.contacts = there;
+        let gone: Vec<Contact> = gone;
+        page.forgotten = gone.iter().filter_map(|contact| current.forgotten.mark(account, &contact.id)).collect();
+        Ok(page)
     }
 
     /// Does not read far ahead of what is written. Whether to read on.

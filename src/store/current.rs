@@ -13,6 +13,7 @@ use crate::{
 };
 
 use super::{
+    forgotten::Forgotten,
     installation::Installation,
     registry::{Refusal, Registry, each_secret, open_secret},
     seal::{SealError, Sealer},
@@ -38,6 +39,8 @@ pub struct Current {
     pub api_tokens: BTreeMap<String, ApiToken>,
     /// `subject|account|contact` → what the owner refused.
     pub refusals: BTreeMap<String, Refusal>,
+    /// Persons who were erased.
+    pub forgotten: Arc<Forgotten>,
 }
 
 /// One CRM account and how to reach it.
@@ -161,6 +164,7 @@ impl Current {
             syncs,
             api_tokens: registry.api_tokens.clone(),
             refusals: registry.refusals.clone(),
+            forgotten: Arc::new(Forgotten::open(registry, sealer)?),
         })
     }
 
@@ -169,8 +173,11 @@ impl Current {
         self.syncs.iter().filter(move |s| s.google.as_ref().is_some_and(|g| g.subject == subject))
     }
 
-    /// Whether the owner does not want this contact from this sync.
+    /// Whether the owner does not want this contact from this sync, or it was erased.
     pub fn refuses(&self, sync: &SyncSpec, contact: &str) -> bool {
+        if self.forgotten.holds(&sync.account.key, contact) {
+            return true;
+        }
         let Some(google) = &sync.google else { return false };
         let key = Registry::refusal_key(&google.subject, &sync.account.key, contact);
         self.refusals.get(&key).is_some_and(|refusal| refusal.concerns(&sync.id))

@@ -8,6 +8,7 @@ use redis::AsyncCommands;
 
 use super::{
     StoreError,
+    backup::RESTORING,
     highwater::Highwater,
     keys::INSTALLATION,
     pool::Pool,
@@ -60,6 +61,9 @@ pub enum InstallationError {
         "this Redis belongs to another Carnet installation than the data directory; point CARNET_REDIS_URL or CARNET_DATA_DIR at its own"
     )]
     Foreign,
+    /// Half of a backup is in it.
+    #[error("a restore into this Redis was broken off; run `carnet restore FILE` again, to its end")]
+    Restoring,
 }
 
 impl From<StoreError> for InstallationError {
@@ -106,6 +110,9 @@ impl Guard {
     pub async fn check(&self) -> Result<Found, InstallationError> {
         let mut connection = self.pool.get().await.map_err(StoreError::from)?;
         let mark: BTreeMap<String, String> = connection.hgetall(INSTALLATION).await?;
+        if mark.contains_key(RESTORING) {
+            return Err(InstallationError::Restoring);
+        }
         let snapshot = self.registry.read_file()?;
         let Some(held) = read_mark(&mark) else {
             return match snapshot {
@@ -205,8 +212,10 @@ impl Guard {
     async fn keep_snapshot(&self, held: &Installation, snapshot: Option<Snapshot>) -> Result<(), InstallationError> {
         let revision = self.registry.revision().await?;
         let in_file = snapshot.as_ref().map(|s| s.registry.revision);
+        let key = self.registry.sealer().seals_with();
         match (in_file, snapshot) {
-            (Some(file), _) if file == revision => {}
+            // Also sealed as everything else is: a key that was rotated out is not needed for it.
+            (Some(file), Some(snapshot)) if file == revision && snapshot.key == key => {}
             (Some(file), Some(snapshot)) if file > revision => self.restore(&snapshot.registry).await?,
             _ => self.registry.write_file(&held.id, &self.registry.load().await?)?,
         }

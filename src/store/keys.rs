@@ -9,6 +9,8 @@ pub const INSTALLATION: &str = "carnet:installation";
 pub const DECLARED: &str = "carnet:declared";
 /// Sorted set: worker process → when it was last alive (ms).
 pub const WORKERS: &str = "carnet:workers";
+/// Hash: process of the service → how far it has come, as JSON.
+pub const PROCESSES: &str = "carnet:processes";
 
 /// Hash: problem → the open alert, as JSON.
 pub const ALERTS: &str = "carnet:alerts";

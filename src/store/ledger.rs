@@ -140,6 +140,18 @@ impl Step {
     }
 }
 
+/// Installs a fencing token in the CRM account's slot: whoever shows an older one writes nothing more. Answers the sequence.
+pub async fn fence(pool: &Pool, account: &AccountKey, subject: &str, token: &str) -> Result<u64, StoreError> {
+    let keys = CrmKeys::new(account);
+    let (held, sequence): (i64, u64) = redis::Script::new(include_str!("fence.lua"))
+        .key(keys.fence(subject))
+        .key(keys.sequence(subject))
+        .arg(token)
+        .invoke_async(&mut pool.get().await?)
+        .await?;
+    if held == 0 { Err(StoreError::Fenced) } else { Ok(sequence) }
+}
+
 /// The ledger, opened by the worker that holds the Google account.
 pub struct Ledger {
     pool: Pool,
@@ -164,15 +176,7 @@ impl Ledger {
         epoch: u64,
     ) -> Result<Self, StoreError> {
         let keys = CrmKeys::new(account);
-        let (held, sequence): (i64, u64) = redis::Script::new(include_str!("fence.lua"))
-            .key(keys.fence(subject))
-            .key(keys.sequence(subject))
-            .arg(token)
-            .invoke_async(&mut pool.get().await?)
-            .await?;
-        if held == 0 {
-            return Err(StoreError::Fenced);
-        }
+        let sequence = fence(pool, account, subject, token).await?;
         let mark = format!("{account}|{subject}");
         // Of this epoch only: in a new one everything begins anew.
         let told_as = format!("{epoch}|{account}");

@@ -11,7 +11,7 @@ use std::{
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-use super::pool::Pool;
+use super::{StoreError, pool::Pool};
 
 /// Why there is no private Redis.
 #[derive(Debug, thiserror::Error)]
@@ -203,6 +203,30 @@ async fn answers(address: &str) -> bool {
     let Ok(pool) = Pool::open(address) else { return false };
     let Ok(mut connection) = pool.get().await else { return false };
     redis::cmd("PING").query_async::<String>(&mut connection).await.is_ok()
+}
+
+/// Writes the log on disk anew, from what is held now: what was taken out is gone from there too.
+pub async fn rewrite_log(pool: &Pool) -> Result<(), StoreError> {
+    let mut connection = pool.get().await?;
+    // One that is going on may have begun before; ours begins after it.
+    let asked = tokio::time::Instant::now();
+    while redis::cmd("BGREWRITEAOF").query_async::<String>(&mut connection).await.is_err() {
+        if asked.elapsed() > STARTS_WITHIN {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    loop {
+        let said: String = redis::cmd("INFO").arg("persistence").query_async(&mut connection).await?;
+        let is_over = |fact: &str| said.lines().any(|line| line == format!("{fact}:0"));
+        if is_over("aof_rewrite_in_progress") && is_over("aof_rewrite_scheduled") {
+            let went_well = said.lines().any(|line| line == "aof_last_bgrewrite_status:ok");
+            let failed =
+                || StoreError::Unreadable("the log on disk", "Redis could not rewrite it; see redis.log".into());
+            return if went_well { Ok(()) } else { Err(failed()) };
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn ask_to_shut_down(address: &str) {

@@ -1,6 +1,7 @@
 //! What Carnet keeps in Redis, and how: one file a subject. Every step that must be atomic is one script in one slot.
 
 pub mod audit;
+pub mod backup;
 pub mod begun;
 pub mod brake;
 pub mod census;
@@ -8,15 +9,19 @@ pub mod clock;
 pub mod control;
 pub mod current;
 pub mod doors;
+pub mod erase;
+pub mod forgotten;
 pub mod highwater;
 pub mod installation;
 pub mod journal;
+pub mod key_file;
 pub mod keys;
 pub mod lease;
 pub mod ledger;
 pub mod listing;
 pub mod local;
 pub mod pool;
+pub mod presence;
 pub mod previews;
 pub mod proofs;
 pub mod registry;

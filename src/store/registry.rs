@@ -2,13 +2,16 @@
 //! document with a revision. It stands in Redis and, sealed, in the data directory; the file is written first, so a
 //! single-use token is on disk before it is used.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use redis::AsyncCommands;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{declared::Declared, secret::SecretText};
+use crate::config::declared::Declared;
 
 use super::{
     StoreError, decode, encode,
@@ -19,12 +22,18 @@ use super::{
     tokens::ApiToken,
 };
 
+mod secrets;
+
+pub use secrets::{each_secret, exported_secret, open_secret, seal_secret};
+
 /// Everything small and precious. Secrets inside are sealed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Registry {
     /// Grows with every change.
     pub revision: u64,
+    /// Id of the key that everything inside is sealed with; empty in one that was written before keys had ids.
+    pub key: String,
     /// Declared state; secrets as `sealed:…` or `env:NAME sealed:…`.
     pub declared: Declared,
     /// Sync name → stable id, used in keys and links.
@@ -41,6 +50,8 @@ pub struct Registry {
     pub api_tokens: BTreeMap<String, ApiToken>,
     /// `subject|account|contact` → what the owner refused.
     pub refusals: BTreeMap<String, Refusal>,
+    /// Persons who were erased: keyed hashes, see [`super::forgotten`].
+    pub forgotten: BTreeSet<String>,
 }
 
 /// A connected Google account.
@@ -157,16 +168,32 @@ impl RegistryStore {
         &self.sealer
     }
 
+    /// Connections to where it stands.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Id of the key that the snapshot file is sealed with; empty when there is none, or it does not say.
+    pub fn key_of_file(&self) -> String {
+        self.file.key()
+    }
+
     /// The revision in Redis; 0 when there is none.
     pub async fn revision(&self) -> Result<u64, StoreError> {
         let revision: Option<u64> = self.pool.get().await?.hget(DECLARED, "revision").await?;
         Ok(revision.unwrap_or(0))
     }
 
-    /// The whole registry from Redis.
+    /// The whole registry from Redis. From then on everything is sealed with the key that it names.
     pub async fn load(&self) -> Result<Registry, StoreError> {
         let body: Option<String> = self.pool.get().await?.hget(DECLARED, "body").await?;
-        body.map_or_else(|| Ok(Registry::default()), |text| decode("the registry", &text))
+        let Some(text) = body else { return Ok(Registry::default()) };
+        let registry: Registry = decode("the registry", &text)?;
+        if let Err(error) = self.sealer.seal_with(&registry.key) {
+            // Nothing in it opens either; whoever needs a secret says so.
+            tracing::debug!(%error, "the registry's key is not here");
+        }
+        Ok(registry)
     }
 
     /// Changes it: loads, applies `change`, writes the file, then Redis; again if somebody else was faster.
@@ -183,17 +210,64 @@ impl RegistryStore {
             if !change(&mut registry) {
                 return Ok(registry);
             }
-            registry.revision = before + 1;
-            self.write_file(installation, &registry)?;
-            if self.swap(before, &registry).await? {
+            if self.replace(installation, before, &mut registry).await? {
                 return Ok(registry);
             }
         }
     }
 
+    /// Seals everything with the key of this id from now on. May be broken off anywhere and done again.
+    pub async fn rotate(&self, installation: &str, key: &str) -> Result<Registry, RegistryError> {
+        let _alone = self.changing.lock().await;
+        loop {
+            let mut registry = self.load().await?;
+            let before = registry.revision;
+            self.sealer.seal_with(key)?;
+            if registry.key == key && registry.sealed_with().keys().all(|id| id == key) {
+                return Ok(registry);
+            }
+            if self.replace(installation, before, &mut registry).await? {
+                return Ok(registry);
+            }
+        }
+    }
+
+    /// Takes every key but the newest out of the key file, if nothing needs them any more; answers whether it did.
+    pub async fn retire(&self) -> Result<bool, RegistryError> {
+        let Some(file) = self.sealer.file() else { return Ok(false) };
+        let held = file.lock()?;
+        let registry = self.load().await?;
+        let newest = self.sealer.ids().into_iter().next().unwrap_or_default();
+        let in_file = self.read_file()?.map(|snapshot| snapshot.key);
+        let needed = registry.key != newest
+            || registry.sealed_with().keys().any(|id| *id != newest)
+            || in_file.is_some_and(|id| id != newest);
+        if needed {
+            return Ok(false);
+        }
+        file.keep_newest(&held)?;
+        self.sealer.refresh()?;
+        Ok(true)
+    }
+
+    /// Writes a changed registry over the one of revision `before`; `false` when somebody else was faster.
+    async fn replace(&self, installation: &str, before: u64, registry: &mut Registry) -> Result<bool, RegistryError> {
+        // A value may have been sealed just before the key changed.
+        registry.reseal(&self.sealer)?;
+        registry.revision = before + 1;
+        match self.write_file(installation, registry) {
+            Err(SnapshotError::Sealed(SealError::Rotated)) => return Ok(false),
+            written => written?,
+        }
+        Ok(self.swap(before, registry).await?)
+    }
+
     /// Writes the snapshot file.
     pub fn write_file(&self, installation: &str, registry: &Registry) -> Result<(), SnapshotError> {
-        self.file.write(&self.sealer, &Snapshot { installation: installation.into(), registry: registry.clone() })
+        self.file.write(
+            &self.sealer,
+            &Snapshot { installation: installation.into(), registry: registry.clone(), key: String::new() },
+        )
     }
 
     /// Reads the snapshot file.
@@ -213,51 +287,6 @@ impl RegistryStore {
             .invoke_async(&mut connection)
             .await?;
         Ok(done == 1)
-    }
-}
-
-/// Calls `f` with every secret in declared state.
-pub fn each_secret<E>(declared: &mut Declared, mut f: impl FnMut(&mut SecretText) -> Result<(), E>) -> Result<(), E> {
-    for crm in &mut declared.crm {
-        crm.client_secret.iter_mut().try_for_each(&mut f)?;
-        crm.signature.iter_mut().flat_map(|s| &mut s.secrets).try_for_each(&mut f)?;
-        for account in &mut crm.account {
-            account.token.iter_mut().chain(&mut account.refresh_token).try_for_each(&mut f)?;
-        }
-    }
-    for google in &mut declared.google {
-        google.refresh_token.iter_mut().chain(&mut google.client_secret).try_for_each(&mut f)?;
-    }
-    Ok(())
-}
-
-/// The sealed part of a stored secret.
-fn sealed_part(stored: &str) -> Option<&str> {
-    stored.split_once("sealed:").map(|(_, sealed)| sealed)
-}
-
-/// A secret as an operator wrote it → as it is stored: `sealed:…`, or the reference and what it led to.
-pub fn seal_secret(sealer: &Sealer, secret: &SecretText) -> Result<SecretText, SecretProblem> {
-    if sealed_part(secret.written()).is_some() {
-        open_secret(sealer, secret)?;
-        return Ok(secret.clone());
-    }
-    let value = secret.resolve()?;
-    let sealed = sealer.seal("declared", value.expose_secret())?;
-    let reference = if secret.is_reference() { format!("{} ", secret.written()) } else { String::new() };
-    Ok(SecretText::new(format!("{reference}sealed:{sealed}")))
-}
-
-/// A stored secret → its value.
-pub fn open_secret(sealer: &Sealer, stored: &SecretText) -> Result<SecretString, SealError> {
-    sealer.open("declared", sealed_part(stored.written()).ok_or(SealError::WrongKey)?)
-}
-
-/// A stored secret → as `carnet export` prints it: the reference if it was one, else sealed.
-pub fn exported_secret(stored: &SecretText) -> SecretText {
-    match stored.written().split_once(" sealed:") {
-        Some((reference, _)) => SecretText::new(reference),
-        None => stored.clone(),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     registry::Registry,
-    seal::{SealError, Sealer},
+    seal::{SealError, Sealer, key_of},
 };
 
 /// What is in the file.
@@ -20,6 +20,9 @@ pub struct Snapshot {
     pub installation: String,
     /// Configuration, credentials, refusals.
     pub registry: Registry,
+    /// Id of the key that the file was sealed with; empty when it does not say.
+    #[serde(skip)]
+    pub key: String,
 }
 
 /// Where the snapshot lives.
@@ -46,6 +49,17 @@ impl SnapshotFile {
         Self(dir.join("snapshot.sealed"))
     }
 
+    /// Whether there is one.
+    pub fn is_there(&self) -> bool {
+        self.0.exists()
+    }
+
+    /// Id of the key that it is sealed with; empty when there is none, or it does not say.
+    pub fn key(&self) -> String {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        key_of(&text).unwrap_or_default().to_owned()
+    }
+
     /// Reads it; `None` when there is none.
     pub fn read(&self, sealer: &Sealer) -> Result<Option<Snapshot>, SnapshotError> {
         let sealed = match std::fs::read_to_string(&self.0) {
@@ -54,12 +68,17 @@ impl SnapshotFile {
             Err(e) => return Err(SnapshotError::Disk(self.0.clone(), e.to_string())),
         };
         let text = sealer.open("snapshot", sealed.trim())?;
-        serde_json::from_str(text.expose_secret()).map(Some).map_err(|_| SnapshotError::Damaged(self.0.clone()))
+        let mut snapshot: Snapshot =
+            serde_json::from_str(text.expose_secret()).map_err(|_| SnapshotError::Damaged(self.0.clone()))?;
+        snapshot.key = key_of(&sealed).unwrap_or_default().to_owned();
+        Ok(Some(snapshot))
     }
 
     /// Writes it whole or not at all: to a new file, to the disk, then over the old one.
     pub fn write(&self, sealer: &Sealer, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         let text = serde_json::to_string(snapshot).map_err(|_| SnapshotError::Damaged(self.0.clone()))?;
+        // A key that is on its way out of the key file must not seal what the next start has to open.
+        let _held = sealer.hold()?;
         let sealed = sealer.seal("snapshot", &text)?;
         write_durably(&self.0, sealed.as_bytes()).map_err(|e| SnapshotError::Disk(self.0.clone(), e.to_string()))
     }

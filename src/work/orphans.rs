@@ -33,7 +33,9 @@ pub async fn mark_orphans(account: &Account, sync: &SyncSpec) -> Result<(), Halt
         return Ok(());
     }
     let run = runs.current().await?.filter(|run| !run.is_over());
-    let stamped = listing.known_by(&stamp_mark(&sync.account.key, "")).await?;
+    let mut stamped = listing.known_by(&stamp_mark(&sync.account.key, "")).await?;
+    let current = account.tools.fresh().await?;
+    stamped.retain(|contact| !current.forgotten.holds(&sync.account.key, contact));
     for contacts in stamped.chunks(CHUNK) {
         let links = view.links::<Link>(contacts).await?;
         let gone = contacts

@@ -21,7 +21,7 @@ fn header(response: &Response, name: axum::http::HeaderName) -> String {
 }
 
 fn link(url: &str, google: &str) -> String {
-    connect_link(&Sealer::new(&"a key for tests".into()).expect("a sealer"), url, google).expect("a link")
+    connect_link(&Sealer::new(&"a secret key for tests".into()).expect("a sealer"), url, google).expect("a link")
 }
 
 /// A world in which the office's Google account is not connected, and one more.

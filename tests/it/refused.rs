@@ -103,7 +103,7 @@ async fn an_export_is_the_state_and_holds_no_secret() {
     let current = foundation.current(foundation.installation().clone()).await.expect("a configuration");
     let parsed: carnet::config::declared::Declared = toml::from_str(&declared).expect("declared state");
     let printed = format!("{settings:?} {registry:?} {current:?} {parsed:?}");
-    for secret in [&world.crm_token, &world.refresh_token, "a key for tests", crate::world::CLIENT_SECRET] {
+    for secret in [&world.crm_token, &world.refresh_token, "a secret key for tests", crate::world::CLIENT_SECRET] {
         assert!(!printed.contains(secret), "{printed}");
     }
     assert!(printed.contains(&world.location), "it prints what it may");
@@ -162,7 +162,7 @@ async fn logs_hold_neither_personal_data_nor_secrets() {
 
     let logged = std::fs::read_to_string(&log).expect("a log");
     assert!(logged.contains("dead letter") && logged.contains("DEBUG"), "{logged}");
-    let secrets = [&world.crm_token, &world.refresh_token, "a key for tests", crate::world::CLIENT_SECRET];
+    let secrets = [&world.crm_token, &world.refresh_token, "a secret key for tests", crate::world::CLIENT_SECRET];
     for private in PRIVATE.iter().chain(secrets.iter()) {
         let lines: Vec<&str> = logged.lines().filter(|line| line.contains(private)).collect();
         assert_eq!(lines, Vec::<&str>::new(), "{private}");

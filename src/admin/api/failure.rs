@@ -100,6 +100,7 @@ impl From<Declined> for ApiFailure {
             | Declined::NoSync { .. }
             | Declined::NoRun { .. }
             | Declined::NeverRun(_)
+            | Declined::NobodyMeant
             | Declined::NotBraked(_) => StatusCode::NOT_FOUND,
             Declined::NoResource | Declined::NoTime(_) => StatusCode::BAD_REQUEST,
             Declined::LetterOfAnUndo(_) | Declined::OrphanedLetter(_) => StatusCode::CONFLICT,
@@ -108,7 +109,9 @@ impl From<Declined> for ApiFailure {
             Declined::SeveralAsk { .. }
             | Declined::SeveralAccounts { .. }
             | Declined::SeveralBrakes { .. }
+            | Declined::SeveralMeant(_)
             | Declined::NothingToRestore(_) => StatusCode::CONFLICT,
+            Declined::ProcessesBehind(_) | Declined::AccountBusy => StatusCode::SERVICE_UNAVAILABLE,
             Declined::Store(_) | Declined::Registry(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         if status.is_server_error() {

@@ -8,6 +8,7 @@ mod contacts;
 mod dead;
 mod events;
 mod failure;
+mod forget;
 mod needs;
 mod previews;
 mod runs;
@@ -80,6 +81,7 @@ fn endpoints() -> Vec<(Method, &'static str, Scope, MethodRouter<Arc<Api>>)> {
         (Method::GET, "/dead/{id}", Scope::Read, get(dead::show)),
         (Method::POST, "/dead/replay", Scope::Operate, post(dead::replay)),
         (Method::POST, "/dead/discard", Scope::Admin, post(dead::discard)),
+        (Method::POST, "/forget", Scope::Admin, post(forget::forget)),
         (Method::GET, "/syncs", Scope::Read, get(syncs::list)),
         (Method::GET, "/syncs/{sync}", Scope::Read, get(syncs::show)),
         (Method::POST, "/syncs/{sync}/run", Scope::Operate, post(runs::run)),

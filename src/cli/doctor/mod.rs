@@ -97,7 +97,7 @@ fn cannot_start(error: &StartError) -> Check {
     let name = match error {
         StartError::DataDir(..) => "data directory",
         StartError::Local(_) | StartError::Pool(_) | StartError::Store(_) => "Redis",
-        StartError::Seal(_) => "secret key",
+        StartError::Seal(_) | StartError::NoKey(_) | StartError::ShortKey(..) => "secret key",
         _ => "start",
     };
     Check::failed(name, error)

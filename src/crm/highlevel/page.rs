@@ -35,6 +35,8 @@ pub struct Page {
     pub contacts: Vec<Contact>,
     /// Items that cannot be used; the others on the page can.
     pub skipped: Vec<Skipped>,
+    /// Contacts that nobody may look at any more, by what stands for them. They exist all the same.
+    pub forgotten: Vec<String>,
     /// Where the next page is; `None` at the end of the walk.
     pub next: Option<Cursor>,
     /// How many contacts the CRM counts in all, if it says so.

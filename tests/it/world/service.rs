@@ -36,7 +36,7 @@ impl World {
             ("CARNET_LISTEN", listen.to_owned()),
             ("CARNET_PUBLIC_URL", format!("http://{listen}")),
             ("CARNET_DATA_DIR", self.dir.path().join("data").display().to_string()),
-            ("CARNET_SECRET_KEY", "a key for tests".into()),
+            ("CARNET_SECRET_KEY", "a secret key for tests".into()),
             ("CARNET_GOOGLE_CLIENT_ID", CLIENT_ID.into()),
             ("CARNET_GOOGLE_CLIENT_SECRET", CLIENT_SECRET.into()),
             ("CARNET_GOOGLE_API_URL", self.google_url.clone()),

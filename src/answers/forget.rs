@@ -1,0 +1,205 @@
+//! A person is erased from everything that is kept of the CRM account: on request, for good. What stays is a keyed hash of the
+//! contact's id, so that no later event and no reconcile brings the person back out of the blue. Nothing is written to Google: the
+//! contact there is its owner's.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use super::{Declined, Desk, name_of};
+use crate::{
+    contact::AccountKey,
+    plan::{identifiers::Identifier, link::Link, stamp::stamp_mark},
+    store::{
+        StoreError,
+        census::Census,
+        current::CrmAccount,
+        erase::{Counts, Erase, mentioned, subjects},
+        journal,
+        keys::{CrmKeys, GoogleKeys},
+        lease::Lease,
+        ledger::LedgerView,
+        presence,
+    },
+};
+
+/// What was erased of one contact, or would be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Erased {
+    /// The CRM account, `{crm name}/{account id}`.
+    pub crm: String,
+    /// The CRM contact.
+    pub contact: String,
+    /// Whether it was only counted.
+    pub dry_run: bool,
+    /// Entries by the kind of store.
+    pub erased: Counts,
+    /// Contacts in Google, `people/c…`, that stay: they are their owner's.
+    pub in_google: Vec<String>,
+}
+
+/// A contact that is meant.
+#[derive(Clone)]
+pub struct Meant {
+    /// Its CRM account.
+    pub account: Arc<CrmAccount>,
+    /// Its id there.
+    pub contact: String,
+}
+
+/// Running processes take up a change with their next sweep.
+const TAKEN_UP_WITHIN: Duration = Duration::from_secs(10);
+
+impl Desk {
+    /// Who is meant by a contact's id, or else by an e-mail address or a phone number. `crm` is `{crm name}/{account id}`.
+    pub async fn meant(&self, who: &str, crm: Option<&str>) -> Result<Vec<Meant>, Declined> {
+        let accounts = self.current.accounts.values().filter(|account| crm.is_none_or(|crm| name_of(account) == crm));
+        let accounts: Vec<_> = accounts.cloned().collect();
+        if let (Some(crm), []) = (crm, accounts.as_slice()) {
+            return Err(Declined::NoAccount(crm.to_owned()));
+        }
+        let mut meant = Vec::new();
+        for account in &accounts {
+            let is_forgotten = self.current.forgotten.holds(&account.key, who);
+            if is_forgotten || !self.erase(&account.key, who, false).await?.is_empty() {
+                meant.push(Meant { account: account.clone(), contact: who.to_owned() });
+            }
+        }
+        if !meant.is_empty() {
+            return Ok(meant);
+        }
+        for account in accounts {
+            let contacts = self.with_address(&account, who).await?;
+            meant.extend(contacts.into_iter().map(|contact| Meant { account: account.clone(), contact }));
+        }
+        if meant.is_empty() { Err(Declined::NobodyMeant) } else { Ok(meant) }
+    }
+
+    /// Contacts that have this e-mail address or phone number, or had it in something that is still kept.
+    async fn with_address(&self, account: &CrmAccount, who: &str) -> Result<Vec<String>, Declined> {
+        let identifier = Identifier::email(who).or_else(|| Identifier::phone(who, &account.region));
+        let Some(identifier) = identifier.map(|identifier| identifier.to_string()) else { return Ok(Vec::new()) };
+        let census = Census::new(self.pool.clone(), CrmKeys::new(&account.key));
+        let holders = census.holders(std::slice::from_ref(&identifier)).await?.remove(&identifier).unwrap_or_default();
+        let mut texts = vec![who.trim().to_owned()];
+        texts.extend(crate::contact::phone_identity(who, &account.region));
+        let mut contacts = mentioned(&self.pool, &account.key, &texts).await?;
+        contacts.extend(holders);
+        Ok(contacts.into_iter().filter(|contact| !contact.is_empty()).collect())
+    }
+
+    /// What is kept of a contact.
+    pub async fn kept_of(&self, meant: &Meant) -> Result<Erased, Declined> {
+        let erased = self.erase(&meant.account.key, &meant.contact, false).await?;
+        self.report(meant, erased, self.in_google(meant).await?, true)
+    }
+
+    /// Erases a contact. May be broken off anywhere and done again. `holder` is whoever asks, `lease` as long as workers hold
+    /// an account.
+    pub async fn forget(&self, meant: &Meant, holder: &str, lease: Duration) -> Result<Erased, Declined> {
+        let Meant { account, contact } = meant;
+        let in_google = self.in_google(meant).await?;
+        // First nothing new is taken in; then nobody writes any more what he has in hand; then it goes.
+        let revision = self.close_the_door(&account.key, contact).await?;
+        self.wait_for_processes(revision).await?;
+        let subjects = subjects(&self.pool, &account.key).await?;
+        let mut held = Vec::with_capacity(subjects.len());
+        for subject in &subjects {
+            held.push(self.hold(&account.key, subject, holder, lease).await?);
+        }
+        let erased = self.erase(&account.key, contact, true).await;
+        let noted = self.note_erasure(&account.key, &subjects, &erased).await;
+        for lease in held {
+            lease.release().await?;
+        }
+        noted?;
+        self.report(meant, erased?, in_google, false)
+    }
+
+    async fn note_erasure(
+        &self,
+        account: &AccountKey,
+        subjects: &std::collections::BTreeSet<String>,
+        erased: &Result<Counts, StoreError>,
+    ) -> Result<(), StoreError> {
+        if !erased.as_ref().is_ok_and(|counts| !counts.is_empty()) {
+            return Ok(());
+        }
+        for subject in subjects {
+            let entry = ("forgotten", "a person was erased on request");
+            journal::note(&self.pool, &CrmKeys::new(account), subject, "", entry).await?;
+        }
+        Ok(())
+    }
+
+    fn report(&self, meant: &Meant, erased: Counts, in_google: Vec<String>, dry_run: bool) -> Result<Erased, Declined> {
+        let (crm, contact) = (name_of(&meant.account), meant.contact.clone());
+        Ok(Erased { crm, contact, dry_run, erased, in_google })
+    }
+
+    async fn erase(&self, account: &AccountKey, contact: &str, really: bool) -> Result<Counts, StoreError> {
+        let stamp = stamp_mark(account, contact);
+        Erase { pool: &self.pool, account, contact, stamp: &stamp, really }.run().await
+    }
+
+    async fn in_google(&self, meant: &Meant) -> Result<Vec<String>, StoreError> {
+        let mut resources = Vec::new();
+        for subject in subjects(&self.pool, &meant.account.key).await? {
+            let view = LedgerView::new(self.pool.clone(), &meant.account.key, &subject);
+            let links = view.links::<Link>(std::slice::from_ref(&meant.contact)).await?;
+            resources.extend(links.into_iter().flatten().map(|link| link.resource).filter(|r| !r.is_empty()));
+        }
+        Ok(resources)
+    }
+
+    /// Remembers who is erased; answers the revision of the registry that says so.
+    async fn close_the_door(&self, account: &AccountKey, contact: &str) -> Result<u64, Declined> {
+        let mut failed = None;
+        let sealer = self.registry.sealer().clone();
+        let change = |registry: &mut crate::store::registry::Registry| match registry.forget(&sealer, account, contact)
+        {
+            Ok(new) => new,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        };
+        let registry = self.registry.change(&self.current.installation.id, change).await?;
+        failed.map_or(Ok(registry.revision), |error| Err(crate::store::registry::RegistryError::from(error).into()))
+    }
+
+    async fn wait_for_processes(&self, revision: u64) -> Result<(), Declined> {
+        let asked = tokio::time::Instant::now();
+        loop {
+            let running = presence::running(&self.pool).await?;
+            let behind = running.iter().filter(|process| process.revision < revision).count();
+            match behind {
+                0 => return Ok(()),
+                _ if asked.elapsed() > TAKEN_UP_WITHIN => return Err(Declined::ProcessesBehind(behind)),
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Takes the Google account from its worker once that lets go after its slice, and locks out one that was held up.
+    async fn hold(
+        &self,
+        account: &AccountKey,
+        subject: &str,
+        holder: &str,
+        length: Duration,
+    ) -> Result<Lease, Declined> {
+        let keys = GoogleKeys::new(subject);
+        let asked = tokio::time::Instant::now();
+        loop {
+            if let Some(lease) = Lease::claim(&self.pool, keys.lease(), keys.fence(), holder, length).await? {
+                crate::store::ledger::fence(&self.pool, account, subject, &lease.token).await?;
+                return Ok(lease);
+            }
+            if asked.elapsed() > length * 2 {
+                return Err(Declined::AccountBusy);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}

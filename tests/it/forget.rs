@@ -1,0 +1,237 @@
+//! A person is erased: from all of Redis, from its log on disk and from the data directory, while the service is working on that very
+//! contact; and no event and no reconcile brings the person back.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::world::{LABEL, Service, World, process::Process, until, user::resource};
+
+const EMAIL: &str = "genevieve.lachance@exemple.ca";
+
+fn genevieve() -> Value {
+    json!({"firstName": "Geneviève", "lastName": "Lachance", "email": EMAIL, "phone": "+14385550199",
+        "companyName": "Boulangerie Lachance"})
+}
+
+fn other(number: usize) -> Value {
+    json!({"firstName": "Autre", "lastName": format!("Client{number}"), "phone": format!("+1514555{number:04}"),
+        "email": format!("autre{number}@exemple.ca")})
+}
+
+/// The service as a process with its private Redis in the data directory.
+async fn begun() -> (World, BTreeMap<String, String>, Process, Service) {
+    let mut world = World::new().await;
+    let socket = world.dir.path().join("data/redis/redis.sock");
+    world.set("CARNET_TUNE_COALESCE_MS", 20);
+    let settings = world.settings(&crate::world::process::free_address().await);
+    world.apply_with(&settings);
+    let process = world.spawn("carnet", &settings, &["serve"]);
+    let url = format!("unix://{}", socket.display());
+    let service = world.watch_when_ready(&url, &settings).await;
+    world.crm("POST", "webhooks", &json!({"url": format!("{}/webhooks/centiva", service.url)})).await;
+    (world, settings, process, service)
+}
+
+fn forget(world: &World, settings: &BTreeMap<String, String>, args: &[&str]) -> Value {
+    let args = [&["forget"], args, &["--json"]].concat();
+    serde_json::from_str(&world.command(settings, &args)).expect("JSON")
+}
+
+/// Everything under the data directory: the log of Redis, the snapshot, and what else there may be.
+fn on_disk(dir: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry")) {
+        if entry.path().is_dir() {
+            on_disk(&entry.path(), found);
+        } else if let Ok(bytes) = std::fs::read(entry.path()) {
+            found.push((entry.path().display().to_string(), bytes));
+        }
+    }
+}
+
+/// No trace in any key or value of Redis, as it answers (what it writes to disk may be compressed), nor in any file as it lies there.
+async fn assert_gone(world: &World, traces: &[&str]) {
+    let socket = world.dir.path().join("data/redis/redis.sock");
+    let client = redis::Client::open(format!("unix://{}", socket.display())).expect("a client");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("keys");
+    let mut held = Vec::new();
+    for key in keys {
+        let kind: String = redis::cmd("TYPE").arg(&key).query_async(&mut connection).await.expect("a type");
+        let ask: &[&str] = match kind.as_str() {
+            "hash" => &["HGETALL"],
+            "set" => &["SMEMBERS"],
+            "zset" => &["ZRANGE", "0", "-1"],
+            "list" => &["LRANGE", "0", "-1"],
+            "stream" => &["XRANGE", "-", "+"],
+            "string" => &["GET"],
+            _ => continue,
+        };
+        let mut command = redis::cmd(ask[0]);
+        command.arg(&key).arg(&ask[1..]);
+        let value: redis::Value = command.query_async(&mut connection).await.expect("its value");
+        held.push((key.clone(), format!("{key} {value:?}").into_bytes()));
+    }
+    assert!(held.len() > 5, "Redis holds something");
+    let in_redis = held.len();
+    on_disk(&world.dir.path().join("data"), &mut held);
+    assert!(held[in_redis..].iter().any(|(name, _)| name.contains("appendonly")), "Redis's log is among them");
+    for trace in traces {
+        for (name, bytes) in &held {
+            let found = bytes.windows(trace.len()).any(|window| window == trace.as_bytes());
+            assert!(!found, "{trace} is still in {name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_erased_from_redis_and_disk_and_does_not_come_back() {
+    let (world, settings, process, service) = begun().await;
+    for number in 1..4 {
+        world.crm_create(other(number)).await;
+    }
+    let id = world.crm_create(genevieve()).await;
+    service.quiet(&world).await;
+    world.command(&settings, &["sync", "preview", "phone"]);
+    service.reconcile().await;
+    service.quiet(&world).await;
+    let name = resource(&world.only(&id).await);
+    world.crm_update(&id, json!({"companyName": "Pâtisserie Lachance"})).await;
+    service.quiet(&world).await;
+
+    // Looked for by id, e-mail and phone; only looking takes nothing away.
+    for who in [id.as_str(), "Genevieve.Lachance@exemple.ca", "438-555-0199"] {
+        let held = forget(&world, &settings, &[who, "--dry-run"]);
+        let person = &held["persons"][0];
+        assert_eq!((&person["contact"], &person["dry_run"]), (&json!(id), &json!(true)), "{who}: {held}");
+        for store in ["events", "journal", "links", "owners", "census-contacts", "listing"] {
+            assert!(person["erased"][store].as_u64() > Some(0), "{store}: {held}");
+        }
+        assert_eq!(person["in_google"], json!([name]));
+    }
+    // While the service is busy with that very contact.
+    let (updates, args) = (world.crm_update(&id, json!({"phone": "+14385550198"})), [EMAIL, "--yes"]);
+    updates.await;
+    let erased = forget(&world, &settings, &args);
+    assert_eq!(erased["log_rewritten"], true);
+    assert!(erased["persons"][0]["erased"]["journal"].as_u64() > Some(0), "{erased}");
+
+    // The CRM still has the person, tells of it, and lists it.
+    world.crm_update(&id, json!({"companyName": "Encore Lachance"})).await;
+    world.delivered().await;
+    let run = service.reconcile().await;
+    service.quiet(&world).await;
+    assert_eq!((run.listed.absent, run.listed.doubt.clone()), (0, None), "whoever was erased is not missed: {run:?}");
+    let there = world.contact(&name).await;
+    assert_eq!(there["person"]["names"][0]["familyName"], "Lachance", "the contact in Google is its owner's");
+    assert!(crate::world::user::labels(&there).contains(&LABEL.to_owned()));
+    assert_eq!(
+        there["person"]["organizations"][0]["name"], "Pâtisserie Lachance",
+        "and nothing is written to it any more"
+    );
+    service.nothing_left().await;
+    // Redis's log tells what was told; written anew, it tells what is held.
+    let again = forget(&world, &settings, &[&id, "--yes"]);
+    assert_eq!(again["persons"][0]["contact"], json!(id), "it may be done again: {again}");
+    assert_gone(&world, &[EMAIL, "Lachance", "4385550199", "4385550198", "lachance", &id]).await;
+    let journal = world.command(&settings, &["sync", "runs", "phone", "--json"]);
+    assert!(!journal.contains(&id));
+
+    // Whoever was erased by mistake, or becomes a client again.
+    let restored = world.command(&settings, &["contact", "restore", &id, "--json"]);
+    assert!(restored.contains("forgotten"), "{restored}");
+    service.quiet(&world).await;
+    assert_eq!(world.only(&id).await["organizations"][0]["name"], "Encore Lachance");
+    assert_eq!(world.people().await.len(), 4, "nobody is twice");
+    service.nothing_left().await;
+    process.victim().kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_word_means_is_asked_back_when_it_is_not_clear() {
+    let (world, settings, process, service) = begun().await;
+    let one = world.crm_create(genevieve()).await;
+    let mut twin = genevieve();
+    twin["firstName"] = "Gaston".into();
+    twin["phone"] = "+14385550177".into();
+    let two = world.crm_create(twin).await;
+    service.quiet(&world).await;
+    let (code, said) = outcome(&settings, &["forget", EMAIL, "--yes"]);
+    assert!(code == Some(1) && said.contains("several contacts are meant") && said.contains("--all"), "{said}");
+    assert!(said.contains(&one) && said.contains(&two) && !said.contains(EMAIL), "{said}");
+    let (code, said) = outcome(&settings, &["forget", "nobody@exemple.ca"]);
+    assert!(code == Some(1) && said.contains("nothing is held of such a person"), "{said}");
+    let (code, said) = outcome(&settings, &["forget", EMAIL, "--all"]);
+    assert!(code == Some(0) && said.contains("Nothing was erased; --yes does it"), "{said}");
+    let done = forget(&world, &settings, &[EMAIL, "--all", "--yes"]);
+    assert_eq!(done["persons"].as_array().map(Vec::len), Some(2));
+    assert_gone(&world, &[EMAIL, "Lachance", &one, &two]).await;
+    service.nothing_left().await;
+    process.victim().kill();
+}
+
+/// The erasure is killed over and over; once it comes to its end, nothing is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_is_killed_is_run_again() {
+    let (world, settings, process, service) = begun().await;
+    let id = world.crm_create(genevieve()).await;
+    world.crm_create(other(1)).await;
+    service.quiet(&world).await;
+    for delay in [30, 60, 90, 120, 180] {
+        let erasure = world.spawn("forget", &settings, &["forget", &id, "--yes"]);
+        tokio::time::sleep(std::time::Duration::from_millis(delay)).await;
+        erasure.victim().kill();
+    }
+    world.crm_update(&id, json!({"companyName": "Lachance inc."})).await;
+    world.delivered().await;
+    forget(&world, &settings, &[&id, "--yes"]);
+    until("nothing to be left", async || service.left().await == (0, 0)).await;
+    assert_gone(&world, &[EMAIL, "Lachance", "4385550199", &id]).await;
+    assert_eq!(world.people().await.len(), 2, "in Google both are as they were");
+    service.nothing_left().await;
+    process.victim().kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_does_not_bring_back_who_was_erased_after_it() {
+    let (world, settings, process, service) = begun().await;
+    let id = world.crm_create(genevieve()).await;
+    world.crm_create(other(1)).await;
+    service.quiet(&world).await;
+    let file = world.dir.path().join("carnet.backup").display().to_string();
+    world.command(&settings, &["backup", &file]);
+    forget(&world, &settings, &[&id, "--yes"]);
+    // Stopped in order, so that nobody takes it for running.
+    let stopped = std::process::Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
+    assert!(stopped.expect("kill is there").success());
+    until("the service to end", async || {
+        let (code, said) = outcome(&settings, &["restore", &file, "--replace", "--yes"]);
+        // Its Redis goes with it, last of all; then the command has one of its own.
+        assert!(code == Some(0) || said.contains("stop them first") || said.contains("cannot be reached"), "{said}");
+        code == Some(0)
+    })
+    .await;
+    let held = forget(&world, &settings, &[&id, "--dry-run"]);
+    assert_eq!(held["persons"][0]["erased"], json!({}), "{held}");
+    let process = world.spawn("again", &settings, &["serve"]);
+    service.ready().await;
+    world.crm_update(&id, json!({"companyName": "Lachance"})).await;
+    world.delivered().await;
+    let runs = service.runs();
+    until("the reconcile after the restore", async || {
+        runs.current().await.expect("runs").is_some_and(|run| run.why == "redis" && run.is_over())
+    })
+    .await;
+    service.quiet(&world).await;
+    assert_eq!(world.people().await.len(), 2, "in Google both are as they were");
+    assert_eq!(world.only(&id).await["organizations"][0]["name"], "Boulangerie Lachance");
+    service.nothing_left().await;
+    process.victim().kill();
+}
+
+fn outcome(settings: &BTreeMap<String, String>, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_carnet"));
+    let output = command.args(args).envs(settings).stdin(std::process::Stdio::null()).output().expect("carnet runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout) + &text(output.stderr))
+}
