@@ -73,8 +73,8 @@ impl Runs {
 
     /// The run in progress or the last one, with its counters.
     pub async fn current(&self) -> Result<Option<Run>, StoreError> {
-        let mut connection = self.pool.get().await?;
-        let body: Option<String> = connection.hget(self.keys.run(&self.sync), "body").await?;
+        // Given back before the next is taken: many who watch a run at once would wait for each other.
+        let body: Option<String> = self.pool.get().await?.hget(self.keys.run(&self.sync), "body").await?;
         let Some(mut run) = body.map(|b| decode::<Run>("a run", &b)).transpose()? else { return Ok(None) };
         if !run.is_over() {
             run.counts = self.counts(&run.id).await?;

@@ -204,17 +204,15 @@ async fn a_backup_does_not_bring_back_who_was_erased_after_it() {
     // Stopped in order, so that nobody takes it for running.
     let stopped = std::process::Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
     assert!(stopped.expect("kill is there").success());
-    until("the service to end", async || {
-        let (code, said) = outcome(&settings, &["restore", &file, "--replace", "--yes"]);
-        // Its Redis goes with it, last of all; then the command has one of its own.
-        assert!(code == Some(0) || said.contains("stop them first") || said.contains("cannot be reached"), "{said}");
-        code == Some(0)
-    })
-    .await;
+    // Its Redis goes with it, last of all; then a command has one of its own.
+    let socket = world.dir.path().join("data/redis/redis.sock");
+    until("the service to end", async || tokio::net::UnixStream::connect(&socket).await.is_err()).await;
+    process.victim().kill();
+    world.command(&settings, &["restore", &file, "--replace", "--yes"]);
     let held = forget(&world, &settings, &[&id, "--dry-run"]);
     assert_eq!(held["persons"][0]["erased"], json!({}), "{held}");
     let process = world.spawn("again", &settings, &["serve"]);
-    service.ready().await;
+    let service = world.watch_when_ready(&format!("unix://{}", socket.display()), &settings).await;
     world.crm_update(&id, json!({"companyName": "Lachance"})).await;
     world.delivered().await;
     let runs = service.runs();
