@@ -75,6 +75,20 @@ pub enum StartError {
     Http(#[from] std::io::Error),
 }
 
+impl StartError {
+    /// Whether it may be otherwise in a moment: Redis does not answer, or takes nothing now.
+    pub fn may_pass(&self) -> bool {
+        let store = match self {
+            Self::Store(store) => store,
+            Self::Registry(RegistryError::Store(store)) => store,
+            Self::Installation(InstallationError::Registry(RegistryError::Store(store))) => store,
+            Self::Pool(PoolError::Unreachable(_)) => return true,
+            _ => return false,
+        };
+        matches!(store, StoreError::Unavailable(_))
+    }
+}
+
 impl Foundation {
     /// Opens everything, starting the private Redis when none is configured.
     pub async fn open(settings: &Settings) -> Result<Self, StartError> {

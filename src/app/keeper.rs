@@ -1,4 +1,5 @@
-//! Keeps the running process in step with Redis: is it still ours, and has the configuration changed?
+//! Keeps the running process in step with Redis: is it still ours, and has the configuration changed? And with the machine's
+//! clock.
 
 use std::sync::Arc;
 
@@ -10,16 +11,21 @@ use crate::{
     queue::door::Door,
     store::{
         StoreError,
+        clock::Jump,
         current::Current,
         installation::{Found, Guard},
+        keys::CrmKeys,
+        pool::Pool,
         presence::{self, Process},
         registry::RegistryStore,
+        runs::Runs,
     },
 };
 
 /// Looks with every sweep, until stopped.
 pub struct Keeper {
     pub(super) settings: Arc<Settings>,
+    pub(super) pool: Pool,
     pub(super) registry: RegistryStore,
     pub(super) guard: Arc<Guard>,
     pub(super) door: Arc<Door>,
@@ -42,6 +48,7 @@ impl Keeper {
                 () = stop.cancelled() => break,
                 _ = sweep.tick() => {}
             }
+            self.follow_the_clock().await;
             match self.look().await {
                 Ok(()) => {
                     if !trouble.is_empty() {
@@ -79,6 +86,38 @@ impl Keeper {
         presence::say(self.registry.pool(), &self.name, &process).await
     }
 
+    /// A clock that was set is said, and what waits for a time that is now far away is looked at now: to be early does no harm.
+    async fn follow_the_clock(&self) {
+        let tune = &self.settings.tune;
+        let settles = tune.propagation * 2 + tune.google_timeout;
+        match self.pool.clock.follow(settles) {
+            None => {}
+            Some(Jump::Followed) => tracing::info!("the machine's clock is followed"),
+            Some(Jump::Forward(ms)) => tracing::error!(
+                "this machine's clock was set forward by {} s; Carnet follows it in {} s, if it stays so: have it set by the network (NTP)",
+                seconds(ms),
+                settles.as_secs()
+            ),
+            Some(Jump::Back(ms)) => {
+                tracing::error!(
+                    "this machine's clock was set back by {} s; what waits is looked at now: have it set by the network (NTP)",
+                    seconds(ms)
+                );
+                if let Err(error) = self.hurry().await {
+                    tracing::warn!(%error, "what waits goes on waiting for its time");
+                }
+            }
+        }
+    }
+
+    async fn hurry(&self) -> Result<(), StoreError> {
+        let current = self.current.borrow().clone();
+        for sync in &current.syncs {
+            Runs::new(self.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id).hurry().await?;
+        }
+        Ok(())
+    }
+
     async fn look(&self) -> Result<(), String> {
         // A key that was added to the file, or taken out of it.
         self.registry.sealer().refresh().map_err(|e| e.to_string())?;
@@ -101,6 +140,10 @@ impl Keeper {
         say(&found);
         Ok(())
     }
+}
+
+fn seconds(ms: i64) -> i64 {
+    (ms + 500) / 1000
 }
 
 /// The reconcile that finds again what was lost is begun by the reconciler, who sees the new epoch.

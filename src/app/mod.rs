@@ -24,7 +24,12 @@ use crate::{
     queue::{door::Door, streaks::Streaks},
     receive::{self, BadCrm, Doors, Receive},
     reconcile::Reconciler,
-    store::{current::Current, registry::RegistryError, seal::random_text},
+    store::{
+        current::Current,
+        durability::{self, Worth},
+        registry::RegistryError,
+        seal::random_text,
+    },
     telemetry,
     work::{Bell, Workers},
 };
@@ -84,9 +89,12 @@ pub async fn serve_on(
 ) -> Result<(), StartError> {
     telemetry::metrics();
     let channels = Channels::build(&settings)?;
-    let credentials = credentials(&settings, &foundation).await?;
+    say_what_redis_keeps(&foundation).await;
+    // Until everything is there the private Redis ends with an error; afterwards it stops last: everything else still writes to
+    // it while it ends.
     let local = foundation.local.take();
-    // The private Redis stops last: everything else still writes to it while it ends.
+    let credentials = credentials(&settings, &foundation).await?;
+    let parts = Parts::build(foundation, settings, &credentials, &stop).await?;
     let redis_stop = CancellationToken::new();
     let redis = tokio::spawn({
         let redis_stop = redis_stop.clone();
@@ -97,7 +105,6 @@ pub async fn serve_on(
         }
     });
     let tasks = TaskTracker::new();
-    let parts = Parts::build(foundation, settings, &credentials, &stop).await?;
     parts.start(&tasks, roles, listeners, channels, &stop);
     ready(&credentials);
     tasks.close();
@@ -109,6 +116,19 @@ pub async fn serve_on(
     redis_stop.cancel();
     redis.await.ok();
     Ok(())
+}
+
+/// An operator whose Redis may lose what was acknowledged shall know before it does.
+async fn say_what_redis_keeps(foundation: &Foundation) {
+    // A Redis that is not there is the keeper's to tell.
+    let Ok(mut connection) = foundation.pool.get().await else { return };
+    for found in durability::look(&mut connection).await {
+        match found.worth {
+            Worth::Good => tracing::debug!(about = found.about, "{}", found.says),
+            Worth::Doubtful => tracing::warn!(about = found.about, "{} {}", found.says, found.todo),
+            Worth::Bad => tracing::error!(about = found.about, "{} {}", found.says, found.todo),
+        }
+    }
 }
 
 /// Starts dispatch, workers and reconcile without HTTP, for a command that needs them. Stops with `stop`.
@@ -179,6 +199,7 @@ impl Parts {
         };
         let keeper = keeper::Keeper {
             settings: settings.clone(),
+            pool: foundation.pool.clone(),
             registry: foundation.registry,
             guard,
             door: door.clone(),

@@ -1,5 +1,7 @@
 //! `carnet serve`.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use secrecy::ExposeSecret;
 use tokio::{
@@ -9,9 +11,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{self, Credentials, Listeners, Roles, foundation::Foundation},
+    app::{
+        self, Credentials, Listeners, Roles,
+        foundation::{Foundation, StartError},
+    },
     config::Settings,
 };
+
+/// Between two looks for a Redis that is not there.
+const LOOKS_AGAIN: Duration = Duration::from_millis(500);
 
 /// Run the service.
 #[derive(Debug, Args)]
@@ -36,20 +44,39 @@ impl Serve {
             Some(Role::Web) => Roles { web: true, work: false },
             Some(Role::Work) => Roles { web: false, work: true },
         };
-        let foundation = Foundation::open(&settings).await?;
-        let listeners = listen(&settings).await?;
         let stop = stop_on_signal()?;
-        let address = settings.public_url.clone();
-        let ready = move |credentials: &Credentials| {
-            tracing::info!(%address, "carnet is running");
-            if credentials.new {
-                eprintln!("Made on this first start, and not shown again:");
-                eprintln!("  admin password  {}", credentials.password.expose_secret());
-                eprintln!("  API token       {}", credentials.api_token.expose_secret());
+        let mut told = String::new();
+        // A Redis that restarts at the same time as we do is waited for: a service that ended would come back late, or never.
+        while let Err(error) = serve(&settings, roles, &stop).await {
+            let Some(passes) = error.downcast_ref::<StartError>().filter(|error| error.may_pass()) else {
+                return Err(error);
+            };
+            if told != passes.to_string() {
+                told = passes.to_string();
+                tracing::error!(reason = %told, "carnet starts as soon as Redis can be used");
             }
-        };
-        Ok(app::serve_on(foundation, settings, listeners, roles, stop, ready).await?)
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(LOOKS_AGAIN) => {}
+            }
+        }
+        Ok(())
     }
+}
+
+async fn serve(settings: &Settings, roles: Roles, stop: &CancellationToken) -> anyhow::Result<()> {
+    let foundation = Foundation::open(settings).await?;
+    let listeners = listen(settings).await?;
+    let address = settings.public_url.clone();
+    let ready = move |credentials: &Credentials| {
+        tracing::info!(%address, "carnet is running");
+        if credentials.new {
+            eprintln!("Made on this first start, and not shown again:");
+            eprintln!("  admin password  {}", credentials.password.expose_secret());
+            eprintln!("  API token       {}", credentials.api_token.expose_secret());
+        }
+    };
+    Ok(app::serve_on(foundation, settings.clone(), listeners, roles, stop.clone(), ready).await?)
 }
 
 /// Opens the listeners of the settings.

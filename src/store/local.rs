@@ -3,6 +3,7 @@
 
 use std::{
     fs::{File, TryLockError},
+    io::{Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -49,16 +50,27 @@ struct Server {
 }
 
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
+/// Between the death of a server and the start of the next.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Bytes at the end of its log in which its last words are.
+const LAST_WORDS: u64 = 4096;
 
 impl LocalRedis {
+    /// Where the private Redis of a data directory listens, if one runs.
+    pub fn address_in(data_dir: &Path) -> String {
+        let dir = data_dir.join("redis");
+        let dir = dir.canonicalize().unwrap_or(dir);
+        format!("redis+unix://{}", socket_path(&dir).display())
+    }
+
     /// Starts it, or joins the one that is running for this data directory.
     pub async fn start(data_dir: &Path) -> Result<Self, LocalError> {
         let dir = data_dir.join("redis");
         let unusable = |e: std::io::Error| LocalError::Directory(dir.clone(), e.to_string());
         std::fs::create_dir_all(&dir).map_err(unusable)?;
         let dir = dir.canonicalize().map_err(unusable)?;
-        let socket = socket_path(&dir);
-        let address = format!("redis+unix://{}", socket.display());
+        let (socket, address) = (socket_path(&dir), Self::address_in(data_dir));
         let lock = File::create(dir.join("lock")).map_err(unusable)?;
         // The lock dies with its owner, also when that is killed.
         match lock.try_lock() {
@@ -84,13 +96,23 @@ impl LocalRedis {
                 None => return,
             },
         };
+        let mut pause = SHORTEST_PAUSE;
         loop {
+            let begun = tokio::time::Instant::now();
             tokio::select! {
                 () = stop.cancelled() => break,
                 status = server.child.wait() => {
-                    tracing::error!(status = ?status.ok(), "the private redis-server stopped; starting it again");
-                    // A server that dies at once, again and again, shall not take the whole processor.
-                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    let said = last_words(&server.dir);
+                    tracing::error!(status = ?status.ok(), said, "the private redis-server stopped; starting it again");
+                    if is_about_the_disk(&said) {
+                        tracing::error!(
+                            dir = %server.dir.display(),
+                            "its disk is full or cannot be written: make room; until then webhooks are answered 429 and nothing is lost"
+                        );
+                    }
+                    // A server that dies at once, again and again, shall take neither the whole processor nor the log.
+                    pause = if begun.elapsed() > STARTS_WITHIN { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+                    tokio::time::sleep(pause).await;
                     match launch(&server.dir, &server.socket) {
                         Ok(child) => server.child = child,
                         Err(error) => tracing::error!(%error, "the private redis-server does not start"),
@@ -185,6 +207,25 @@ fn launch(dir: &Path, socket: &Path) -> Result<Child, LocalError> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|_| LocalError::NotInstalled)
+}
+
+/// The last lines of its log, as one. With `appendfsync always` a server that cannot write says so and ends.
+fn last_words(dir: &Path) -> String {
+    let read = || -> std::io::Result<String> {
+        let mut log = File::open(dir.join("redis.log"))?;
+        let length = log.metadata()?.len();
+        log.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS)))?;
+        let mut text = Vec::new();
+        log.read_to_end(&mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(2)..].join(" / ")
+}
+
+fn is_about_the_disk(said: &str) -> bool {
+    ["AOF write error", "writing to the AOF", "No space left"].iter().any(|words| said.contains(words))
 }
 
 /// A server whose Carnet was killed goes on without a master; it is stopped, so that ours is the only one.

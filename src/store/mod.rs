@@ -9,6 +9,7 @@ pub mod clock;
 pub mod control;
 pub mod current;
 pub mod doors;
+pub mod durability;
 pub mod erase;
 pub mod forgotten;
 pub mod highwater;

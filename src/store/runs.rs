@@ -38,6 +38,11 @@ pub fn undo_lane(sync: &str) -> String {
     format!("{sync}~undo")
 }
 
+const HURRY: &str = "
+local late = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf')
+for _, contact in ipairs(late) do redis.call('ZADD', KEYS[1], ARGV[1], contact) end
+return #late";
+
 impl Runs {
     /// Of the sync with this id.
     pub fn new(pool: Pool, keys: CrmKeys, sync: &str) -> Self {
@@ -152,6 +157,17 @@ impl Runs {
         let live: u64 = connection.zcard(self.keys.due(&self.sync)).await?;
         let bulk: u64 = connection.zcard(self.keys.bulk(&self.sync)).await?;
         Ok((live, bulk))
+    }
+
+    /// Whatever waits for a later time is due now: times given by a clock that was ahead would keep it for long.
+    pub async fn hurry(&self) -> Result<(), StoreError> {
+        let now = self.pool.clock.now_ms();
+        let script = redis::Script::new(HURRY);
+        let mut connection = self.pool.get().await?;
+        for key in [self.keys.due(&self.sync), self.keys.bulk(&self.sync)] {
+            let _: u64 = script.key(key).arg(now).invoke_async(&mut connection).await?;
+        }
+        Ok(())
     }
 
     /// Dirty contacts of a lane that are due: `(contact, mark)`.

@@ -10,13 +10,14 @@ mod redis;
 use std::sync::Arc;
 
 use clap::Args;
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
 use crate::{
     admin::overview::look_at_all,
     app::foundation::{Foundation, StartError},
     config::Settings,
-    store::StoreError,
+    store::{StoreError, local::LocalRedis, pool::Pool},
 };
 
 use super::{apply::stop_local, output, tools::tools};
@@ -83,7 +84,7 @@ impl Doctor {
                 let checks = examine(&foundation, &settings).await;
                 stop_local(foundation, checks).await?
             }
-            Err(error) => vec![cannot_start(&error)],
+            Err(error) => cannot_start(&error, &settings).await,
         };
         let count = |state| checks.iter().filter(|check| check.state == state).count();
         let report = Report { problems: count(State::Problem), warnings: count(State::Warning), checks };
@@ -92,15 +93,23 @@ impl Doctor {
     }
 }
 
-/// Without Redis and the key there is nothing else to look at.
-fn cannot_start(error: &StartError) -> Check {
+/// Without Redis and the key there is nothing else to look at; Redis itself may say why it takes nothing.
+async fn cannot_start(error: &StartError, settings: &Settings) -> Vec<Check> {
     let name = match error {
         StartError::DataDir(..) => "data directory",
         StartError::Local(_) | StartError::Pool(_) | StartError::Store(_) => "Redis",
         StartError::Seal(_) | StartError::NoKey(_) | StartError::ShortKey(..) => "secret key",
         _ => "start",
     };
-    Check::failed(name, error)
+    let mut checks = vec![Check::failed(name, error)];
+    let address = settings.redis_url.as_ref().map(|address| address.expose_secret().to_owned());
+    let address = address.unwrap_or_else(|| LocalRedis::address_in(&settings.data_dir));
+    if let Ok(pool) = Pool::open(&address)
+        && pool.get().await.is_ok()
+    {
+        checks.extend(redis::checks(&pool).await);
+    }
+    checks
 }
 
 async fn examine(foundation: &Foundation, settings: &Settings) -> anyhow::Result<Vec<Check>> {

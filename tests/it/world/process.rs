@@ -122,6 +122,12 @@ impl World {
         String::from_utf8(stdout).expect("text")
     }
 
+    /// The same of a command that may find something wrong.
+    pub fn command_any(&self, settings: &BTreeMap<String, String>, args: &[&str]) -> String {
+        let Output { stdout, .. } = carnet(settings, args).output().expect("carnet runs");
+        String::from_utf8(stdout).expect("text")
+    }
+
     /// `carnet apply` of the world's declared state.
     pub fn apply_with(&self, settings: &BTreeMap<String, String>) {
         let file = self.dir.path().join("declared.toml");

@@ -12,25 +12,29 @@ use super::until;
 pub struct RedisServer {
     dir: tempfile::TempDir,
     child: Child,
-    on_disk: bool,
+    args: &'static [&'static str],
 }
+
+const THROUGH_TO_DISK: &[&str] = &["--appendonly", "yes", "--appendfsync", "always"];
+const IN_MEMORY: &[&str] = &["--appendonly", "no"];
 
 impl RedisServer {
     /// Started and answering.
     pub async fn start() -> Self {
-        Self::start_with(true).await
+        Self::start_with(THROUGH_TO_DISK).await
     }
 
     /// One that writes nothing to disk, for those who never kill it.
     pub async fn start_in_memory() -> Self {
-        Self::start_with(false).await
+        Self::start_with(IN_MEMORY).await
     }
 
-    async fn start_with(on_disk: bool) -> Self {
+    /// With these arguments, as an operator may have set it up.
+    pub async fn start_with(args: &'static [&'static str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(dir.path().join("data")).expect("a folder");
-        let child = launch(dir.path(), on_disk);
-        let server = Self { dir, child, on_disk };
+        let child = launch(dir.path(), args);
+        let server = Self { dir, child, args };
         server.answers().await;
         server
     }
@@ -45,6 +49,34 @@ impl RedisServer {
         format!("unix://{}", self.socket().display())
     }
 
+    /// From now on its files may grow by this many bytes: its disk is as good as full.
+    pub fn disk_has_room_for(&self, bytes: u64) {
+        let data = self.dir.path().join("data/appendonlydir");
+        let sizes = std::fs::read_dir(data)
+            .expect("an append-only file")
+            .map(|entry| entry.and_then(|entry| entry.metadata()).map_or(0, |metadata| metadata.len()));
+        file_size(self.child.id(), &(sizes.max().unwrap_or(0) + bytes).to_string());
+    }
+
+    /// There is room again.
+    pub fn disk_has_room(&self) {
+        file_size(self.child.id(), "unlimited");
+    }
+
+    /// Changes a setting while it runs.
+    pub async fn configure(&self, key: &str, value: &str) {
+        let mut connection = self.connection().await;
+        let set = redis::cmd("CONFIG").arg("SET").arg(key).arg(value).query_async::<()>(&mut connection).await;
+        set.expect("a setting of Redis");
+    }
+
+    /// A number out of its `INFO`, such as `used_memory` (bytes).
+    pub async fn info(&self, key: &str) -> u64 {
+        let said: String = redis::cmd("INFO").query_async(&mut self.connection().await).await.expect("INFO");
+        let found = said.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        found.and_then(|number| number.trim().parse().ok()).expect("a number")
+    }
+
     /// Killed in the middle of whatever it does.
     pub fn kill(&mut self) {
         self.child.kill().expect("it was running");
@@ -53,7 +85,7 @@ impl RedisServer {
 
     /// Started again on the data that it has.
     pub async fn restart(&mut self) {
-        self.child = launch(self.dir.path(), self.on_disk);
+        self.child = launch(self.dir.path(), self.args);
         self.answers().await;
     }
 
@@ -101,16 +133,25 @@ impl Drop for RedisServer {
     }
 }
 
-fn launch(dir: &Path, on_disk: bool) -> Child {
-    Command::new("redis-server")
-        .args(["--port", "0", "--save", "", "--appendonly", if on_disk { "yes" } else { "no" }])
-        .args(["--appendfsync", "always", "--unixsocket"])
+fn launch(dir: &Path, args: &[&str]) -> Child {
+    // A file that may not grow any more is then an error like that of a full disk, not a signal that kills.
+    Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec redis-server \"$@\"", "redis-server", "--port", "0", "--save", ""])
+        .args(args)
+        .arg("--unixsocket")
         .arg(dir.join("redis.sock"))
         .arg("--dir")
         .arg(dir.join("data"))
         .stdout(Stdio::null())
         .spawn()
         .expect("redis-server is installed")
+}
+
+/// How large files of a process may become (bytes, or `unlimited`).
+fn file_size(process: u32, most: &str) {
+    let limit = format!("--fsize={most}:unlimited");
+    let done = Command::new("prlimit").args(["--pid", &process.to_string(), &limit]).status();
+    assert!(done.expect("prlimit is there").success(), "{limit}");
 }
 
 fn copy_all(from: &Path, to: &Path) {
