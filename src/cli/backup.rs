@@ -6,14 +6,14 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    app::foundation::{Foundation, Opened},
+    app::foundation::Opened,
     config::Settings,
     store::backup::{self, Contents},
 };
 
 use super::{
     apply::{stop_local, stop_redis},
-    output,
+    deed, output,
 };
 
 /// Write everything that Redis holds into one sealed file, while the service runs.
@@ -41,7 +41,7 @@ pub struct Restore {
 
 impl Backup {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
-        let foundation = Foundation::open(&settings).await?;
+        let foundation = deed::open(&settings).await?;
         let (pool, registry) = (&foundation.pool, &foundation.registry);
         let written = backup::back_up(pool, registry, foundation.installation(), &self.file).await;
         let contents = stop_local(foundation, written.map_err(Into::into)).await?;
@@ -78,6 +78,8 @@ impl Restore {
             });
         }
         let contents = backup::restore(pool, registry, highwater, &self.file, self.replace).await?;
+        // In what is there now: before, it would have been in the way.
+        deed::write_down(pool).await?;
         output::print(json, &contents, |contents| {
             format!(
                 "Restored: {}. Start `carnet serve`: every Google account is listed anew before anything is created, and every sync is \

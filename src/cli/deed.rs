@@ -5,7 +5,11 @@ use std::sync::OnceLock;
 use crate::{
     app::foundation::{Foundation, StartError},
     config::Settings,
-    store::audit::{Deed, note},
+    store::{
+        StoreError,
+        audit::{Deed, note},
+        pool::Pool,
+    },
 };
 
 /// What this process was asked to change; a process is one command.
@@ -20,7 +24,14 @@ const CHANGES: &[(&str, &[&str])] = &[
     ("brake", &["allow", "discard"]),
     ("contact", &["restore"]),
     ("token", &["create", "revoke"]),
+    ("keys", &["retire", "rotate"]),
+    ("backup", &[]),
+    ("restore", &[]),
+    ("forget", &[]),
 ];
+
+/// Of this one nothing else is written down: it names a person.
+const NAMES_SOMEBODY: &str = "forget";
 
 /// Options whose values are not written down: they are long, or name persons.
 const UNSAID: &[&str] = &["--because", "--config"];
@@ -35,13 +46,19 @@ pub fn asked(arguments: impl Iterator<Item = String>) {
 /// Opens the foundation, and writes down what was asked for.
 pub async fn open(settings: &Settings) -> Result<Foundation, StartError> {
     let foundation = Foundation::open(settings).await?;
+    write_down(&foundation.pool).await?;
+    Ok(foundation)
+}
+
+/// Writes down what was asked for.
+pub async fn write_down(pool: &Pool) -> Result<(), StoreError> {
     if let Some(action) = ASKED.get() {
         let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
         let user = user.filter(|user| user.len() <= 60 && user.chars().all(|c| c.is_ascii_graphic()));
         let actor = format!("command line ({})", user.as_deref().unwrap_or("unknown"));
-        note(&foundation.pool, &Deed::new(actor, action, "asked")).await?;
+        note(pool, &Deed::new(actor, action, "asked")).await?;
     }
-    Ok(foundation)
+    Ok(())
 }
 
 /// The command without what is not to be written down; `None` if it only looks.
@@ -61,6 +78,9 @@ fn said(arguments: &[String]) -> Option<String> {
         kept.push(argument);
     }
     let first = kept.first()?;
+    if *first == NAMES_SOMEBODY {
+        return Some(NAMES_SOMEBODY.to_owned());
+    }
     let (_, changes) = CHANGES.iter().find(|(command, _)| command == first)?;
     let second = kept.get(1).copied().unwrap_or_default();
     let is_look = second == "show" && !kept.contains(&"--reveal");
@@ -86,6 +106,7 @@ mod tests {
             ("dead discard --all --because Aimée --yes", Some("dead discard --all --yes")),
             ("dead discard 1-1 --because=Aimée", Some("dead discard 1-1")),
             ("dead show 1-1 --reveal", Some("dead show 1-1 --reveal")),
+            ("forget aimee@example.com --yes", Some("forget")),
             ("dead show 1-1", None),
             ("sync list", None),
             ("apply carnet.toml", Some("apply carnet.toml")),
@@ -116,6 +137,7 @@ mod tests {
         "sync report",
         "sync runs",
         "token list",
+        "keys list",
     ];
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     store::presence::{self, Process},
 };
 
-use super::{apply::stop_local, output};
+use super::{apply::stop_local, deed, output};
 
 /// The secret keys.
 #[derive(Debug, Args)]
@@ -65,7 +65,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Keys {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
-        let foundation = Foundation::open(&settings).await?;
+        let foundation = deed::open(&settings).await?;
         let done = match self.command {
             Command::List => Ok(()),
             Command::Rotate { retire } => rotate(&foundation, retire).await,
