@@ -83,6 +83,15 @@ async fn call(world: &World, service: &Service, token: &str, method: Method, pat
     request.send().await.expect("an answer").status().as_u16()
 }
 
+async fn a_token_of_each_scope(world: &World) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for scope in ["read", "operate", "admin"] {
+        let made = world.carnet(&["token", "create", scope, "--scope", scope, "--json"]).await.json();
+        tokens.push(text(&made, "token"));
+    }
+    tokens
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_does_what_its_scope_says_until_it_is_revoked_and_leaves_a_trace() {
     let mut world = World::new().await;
@@ -92,11 +101,7 @@ async fn a_token_does_what_its_scope_says_until_it_is_revoked_and_leaves_a_trace
     let service = world.start().await;
     service.reconcile().await;
     let letter = text(&world.carnet(&["dead", "list", "--json"]).await.json()[0], "id");
-    let mut tokens = Vec::new();
-    for scope in ["read", "operate", "admin"] {
-        let made = world.carnet(&["token", "create", scope, "--scope", scope, "--json"]).await.json();
-        tokens.push(text(&made, "token"));
-    }
+    let tokens = a_token_of_each_scope(&world).await;
     world
         .carnet(&["token", "create", "read", "--scope", "read"])
         .await
