@@ -52,12 +52,13 @@ async fn search(
 impl Location {
     /// One page of the index, or what a fault makes of it.
     fn page(&mut self, search: Search, fault: Option<PageFault>, now: i64) -> (Vec<Value>, usize) {
-        let index = self.index.at(now);
-        let mut page = search.walk(index.values());
+        let (rows, index) = self.index.rows(&search, now);
+        let (total, mut page) = (rows.len(), search.page(rows));
         if fault == Some(PageFault::Lose) {
-            page = search.skip(&page).walk(index.values());
+            page = search.skip(page).page(rows);
         }
-        let mut contacts: Vec<_> = page.items.into_iter().map(|(record, cursor)| record.as_search(cursor)).collect();
+        let found = page.iter().filter_map(|(id, cursor)| Some((index.get(id)?, cursor)));
+        let mut contacts: Vec<_> = found.map(|(record, cursor)| record.as_search(cursor.clone())).collect();
         if fault == Some(PageFault::Bare) {
             let items = contacts.iter_mut().filter_map(Value::as_object_mut);
             items.for_each(|item| {
@@ -66,10 +67,10 @@ impl Location {
         }
         match fault {
             Some(PageFault::Empty) => return (Vec::new(), 0),
-            Some(PageFault::Repeat) if !self.last_page.is_empty() => return (self.last_page.clone(), page.total),
+            Some(PageFault::Repeat) if !self.last_page.is_empty() => return (self.last_page.clone(), total),
             _ => self.last_page.clone_from(&contacts),
         }
-        (contacts, page.total)
+        (contacts, total)
     }
 }
 

@@ -29,11 +29,8 @@ enum Position {
     After(Vec<Value>),
 }
 
-/// One answer: items with their cursors, and how many match in all.
-pub(super) struct Page<'a> {
-    pub(super) items: Vec<(&'a Record, Vec<Value>)>,
-    pub(super) total: usize,
-}
+/// All that a search finds, in its order: ids with their cursors.
+pub(super) type Rows = Vec<(String, Vec<Value>)>;
 
 impl Search {
     /// Reads the body; the errors are the messages of the 422.
@@ -68,23 +65,32 @@ impl Search {
         }
     }
 
-    /// The page this search asks for.
-    pub(super) fn walk<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Page<'a> {
+    /// All that this search finds.
+    pub(super) fn rows<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Rows {
         let matching = records.filter(|record| self.filter.passes(record) && self.answers_query(record));
-        let mut rows: Vec<_> = matching.map(|record| (record, self.cursor(record))).collect();
+        let mut rows: Rows = matching.map(|record| (record.text("id").to_owned(), self.cursor(record))).collect();
         rows.sort_by(|(_, a), (_, b)| self.order(a, b));
-        let total = rows.len();
+        rows
+    }
+
+    /// What is searched for, whatever the page: two that are equal in it find the same.
+    pub(super) fn subject(&self) -> String {
+        format!("{:?} {:?} {:?}", self.query, self.filter, self.sort)
+    }
+
+    /// The page of it that this search asks for.
+    pub(super) fn page<'r>(&self, rows: &'r Rows) -> &'r [(String, Vec<Value>)] {
         let start = match &self.position {
             Position::Page(page) => (page - 1) * self.limit,
             Position::After(cursor) => rows.partition_point(|(_, row)| self.order(row, cursor) != Ordering::Greater),
         };
-        let items = rows.into_iter().skip(start).take(self.limit).collect();
-        Page { items, total }
+        let start = start.min(rows.len());
+        &rows[start..rows.len().min(start + self.limit)]
     }
 
     /// The same search, one page further: what a lost page looks like.
-    pub(super) fn skip(mut self, page: &Page<'_>) -> Self {
-        match (&mut self.position, page.items.last()) {
+    pub(super) fn skip(mut self, page: &[(String, Vec<Value>)]) -> Self {
+        match (&mut self.position, page.last()) {
             (Position::Page(number), _) => *number += 1,
             (Position::After(cursor), Some((_, last))) => cursor.clone_from(last),
             (Position::After(_), None) => {}
@@ -199,11 +205,12 @@ mod tests {
         loop {
             let body = json!({"locationId": "loc", "pageLimit": 7, "sort": sort, "searchAfter": cursor});
             let search = Search::read(&body).unwrap();
-            let page = search.walk(records.iter());
-            assert_eq!(page.total, records.len());
-            let Some((_, last)) = page.items.last() else { return ids };
+            let rows = search.rows(records.iter());
+            assert_eq!(rows.len(), records.len());
+            let page = search.page(&rows);
+            let Some((_, last)) = page.last() else { return ids };
             cursor = json!(last);
-            ids.extend(page.items.iter().map(|(record, _)| record.text("id").to_owned()));
+            ids.extend(page.iter().map(|(id, _)| id.clone()));
         }
     }
 
@@ -229,12 +236,12 @@ mod tests {
         let sort = json!([{"field": "dateUpdated", "direction": "asc"}]);
         let body = |cursor: &Value| json!({"locationId": "loc", "pageLimit": 11, "searchAfter": cursor, "sort": sort});
         let first = Search::read(&body(&Value::Null)).unwrap();
-        let page = first.walk(records.iter());
-        let (mut seen, cursor): (Vec<_>, _) =
-            (page.items.iter().map(|(r, _)| r.text("id").to_owned()).collect(), json!(page.items[10].1));
+        let rows = first.rows(records.iter());
+        let page = first.page(&rows);
+        let (mut seen, cursor): (Vec<_>, _) = (page.iter().map(|(id, _)| id.clone()).collect(), json!(page[10].1));
         records[0].patch(&serde_json::Map::new(), 1_800_000_000_000);
         let second = Search::read(&body(&cursor)).unwrap();
-        seen.extend(second.walk(records.iter()).items.iter().map(|(r, _)| r.text("id").to_owned()));
+        seen.extend(second.page(&second.rows(records.iter())).iter().map(|(id, _)| id.clone()));
         assert_eq!(seen.len(), 21);
         assert_eq!((&seen[0], &seen[20]), (&"contact00000".to_owned(), &"contact00000".to_owned()));
     }

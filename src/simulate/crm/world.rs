@@ -17,6 +17,7 @@ use super::{
     fault::Fault,
     gate::Window,
     oauth::Tokens,
+    search::{Rows, Search},
 };
 
 /// The whole state; `reset` makes a new one.
@@ -54,6 +55,8 @@ pub(super) struct Location {
 pub(super) struct Index {
     shown: BTreeMap<String, Record>,
     coming: VecDeque<(i64, String, Option<Record>)>,
+    /// What was searched for last, and found: good for its next page, as long as nothing changes.
+    found: Option<(String, Rows)>,
 }
 
 impl World {
@@ -103,6 +106,7 @@ impl Location {
     /// Stores a contact and indexes it at once, as after a quiet night.
     pub(super) fn seed(&mut self, id: String, record: Record) {
         self.index.shown.insert(id.clone(), record.clone());
+        self.index.found = None;
         self.contacts.insert(id, record);
     }
 }
@@ -111,6 +115,7 @@ impl Index {
     /// What the search sees at `now`.
     pub(super) fn at(&mut self, now: i64) -> &BTreeMap<String, Record> {
         while self.coming.front().is_some_and(|(visible_at, _, _)| *visible_at <= now) {
+            self.found = None;
             match self.coming.pop_front() {
                 Some((_, id, Some(record))) => self.shown.insert(id, record),
                 Some((_, id, None)) => self.shown.remove(&id),
@@ -118,6 +123,17 @@ impl Index {
             };
         }
         &self.shown
+    }
+
+    /// What this search finds at `now`, and where.
+    pub(super) fn rows(&mut self, search: &Search, now: i64) -> (&Rows, &BTreeMap<String, Record>) {
+        self.at(now);
+        let subject = search.subject();
+        let found = match self.found.take().filter(|(of, _)| *of == subject) {
+            Some(found) => found,
+            None => (subject, search.rows(self.shown.values())),
+        };
+        (&self.found.insert(found).1, &self.shown)
     }
 }
 
