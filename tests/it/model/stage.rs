@@ -76,7 +76,7 @@ impl Stage {
         self.world.crm("POST", "reset", &Value::Null).await;
         self.world.google("POST", "reset", &Value::Null).await;
         // A CRM made anew is back in the present.
-        let ahead = self.tools.pool.clock.now_ms() - jiff::Timestamp::now().as_millisecond();
+        let ahead = (self.tools.pool.clock.now_ms() - jiff::Timestamp::now().as_millisecond()).max(0);
         self.world.crm("POST", "clock", &json!({ "advanceMs": ahead })).await;
         // Changes show in Google's listings after a while, as they do in truth.
         let lag = json!({"sync_delay_ms": 20_000, "list_delay_ms": 20_000, "stale_read_ms": 3_000, "write_ms": 0});
