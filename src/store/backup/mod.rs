@@ -21,7 +21,7 @@ use super::{
     erase,
     highwater::Highwater,
     installation::Installation,
-    keys::{DECLARED, INSTALLATION, PROCESSES, WORKERS},
+    keys::{AUDIT, DECLARED, INSTALLATION, PROCESSES, WORKERS},
     pool::Pool,
     presence,
     registry::{RegistryError, RegistryStore},
@@ -283,8 +283,13 @@ fn index_of_letter(key: &str, record: &records::Record) -> Option<records::Recor
 /// When a key is read; `None`: it is not kept.
 fn rank(key: &str) -> Option<u8> {
     let Some((tag, name)) = key.split_once("}:") else {
-        // Last: the newest of what is precious.
-        return (key == DECLARED).then_some(9);
+        return match key {
+            // Last: the newest of what is precious.
+            DECLARED => Some(9),
+            AUDIT => Some(4),
+            // Alerts are opened anew, sessions are begun anew.
+            _ => None,
+        };
     };
     let what = name.split(':').next().unwrap_or(name);
     if tag.starts_with("carnet:{google:") {
@@ -293,8 +298,8 @@ fn rank(key: &str) -> Option<u8> {
     }
     match what {
         // Leases and fences are of the workers that were there; a run in progress is begun anew.
-        "run" | "run-lease" | "run-fence" | "run-counts" | "seen" | "replayed" | "fence" | "sequence" | "nonce"
-        | "rebuilt" => None,
+        "run" | "run-lease" | "run-fence" | "run-counts" | "seen" | "replayed" | "lease" | "fence" | "sequence"
+        | "nonce" | "rebuilt" => None,
         "dead" if name != what => None,
         "marks" | "due" | "bulk" | "readings" if name.ends_with("~undo") => None,
         "events" => Some(0),
@@ -312,7 +317,7 @@ mod tests {
     use super::*;
     use crate::{
         contact::AccountKey,
-        store::keys::{CrmKeys, GoogleKeys},
+        store::keys::{ALERTS, ALERTS_LEASE, CrmKeys, GoogleKeys, session},
     };
 
     #[test]
@@ -338,6 +343,9 @@ mod tests {
         for key in [keys.dead(), keys.journal("1"), keys.reports("s"), keys.reports("s~undo"), google.state()] {
             assert!(rank(&key).is_some(), "{key}");
         }
-        assert_eq!(rank(INSTALLATION), None);
+        assert!(rank(AUDIT).is_some());
+        for key in [INSTALLATION, ALERTS, ALERTS_LEASE, &session("digest")] {
+            assert_eq!(rank(key), None, "{key}");
+        }
     }
 }
