@@ -138,6 +138,14 @@ fn unavailable(error: &StoreError) -> Response {
         .into_response()
 }
 
+/// Sends the browser on with another cookie.
+fn with_cookie(cookie: Result<String, StoreError>, to: &str) -> Response {
+    match cookie {
+        Ok(cookie) => (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to(to)).into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
 #[derive(Deserialize)]
 struct Given {
     password: SecretString,
@@ -162,10 +170,7 @@ async fn log_in(
                 admin.audit(&extensions, "log in", "done").await?;
                 admin.sessions.begin(&admin.password, secure).await
             };
-            match begun.await {
-                Ok(cookie) => (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to("/")).into_response(),
-                Err(error) => unavailable(&error),
-            }
+            with_cookie(begun.await, "/")
         }
         Err(Locked::Wrong) => login_page(StatusCode::UNAUTHORIZED, Some("That is not the password.")),
         Err(Locked::Busy) => {
@@ -178,10 +183,7 @@ async fn log_out(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Respons
     if let Err(foreign) = admin.own_form(&headers) {
         return foreign.into_response();
     }
-    match admin.sessions.end(&headers).await {
-        Ok(cookie) => (AppendHeaders([(header::SET_COOKIE, cookie)]), Redirect::to("/login")).into_response(),
-        Err(error) => unavailable(&error),
-    }
+    with_cookie(admin.sessions.end(&headers).await, "/login")
 }
 
 async fn run_now(

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Kind, rhythm::listen};
 use crate::{
-    claim::{PauseWhy, Tools, crm_refusal, pause_of},
+    claim::{Pause, PauseWhy, Tools, crm_refusal, pause_of},
     config::{Tune, declared::Every},
+    plan::forecast::ACCOUNT_HOLDS,
     queue::dead,
     store::{
         StoreError,
@@ -40,8 +41,7 @@ impl Problem {
     }
 }
 
-/// Contacts that a Google account may hold, and from how many percent on it is said to be nearly full.
-const ACCOUNT_HOLDS: u64 = 25_000;
+/// From how many percent of what a Google account may hold on it is said to be nearly full.
 const NEARLY: u64 = 90;
 /// From so many days before its end on, a connection of testing mode is a problem.
 const ENDS_WITHIN_DAYS: i64 = 3;
@@ -51,8 +51,14 @@ const DAY_MS: i64 = 86_400_000;
 pub async fn problems(tools: &Tools, current: &Current) -> Result<Vec<Problem>, StoreError> {
     let (pool, tune) = (&tools.pool, &tools.settings.tune);
     let mut all = Vec::new();
-    for google in current.google.values().filter(|google| current.syncs_of(&google.subject).next().is_some()) {
-        all.extend(of_google(pool, google).await?);
+    for google in current.google.values() {
+        let pause = pause_of(pool, google).await?;
+        let is_refused = pause.as_ref().is_some_and(|pause| pause.why == PauseWhy::Access);
+        // Google does not always say that an OAuth app is in testing mode; a connection that ends after a week does.
+        tools.note_testing(google, is_refused, pool.clock.now_ms()).await?;
+        if current.syncs_of(&google.subject).next().is_some() {
+            all.extend(of_google(pool, google, pause).await?);
+        }
     }
     for account in current.accounts.values() {
         all.extend(of_account(pool, tune, current, account).await?);
@@ -67,10 +73,9 @@ pub async fn problems(tools: &Tools, current: &Current) -> Result<Vec<Problem>, 
     Ok(all)
 }
 
-async fn of_google(pool: &Pool, google: &GoogleAccount) -> Result<Vec<Problem>, StoreError> {
+async fn of_google(pool: &Pool, google: &GoogleAccount, pause: Option<Pause>) -> Result<Vec<Problem>, StoreError> {
     let mut all = Vec::new();
     let (id, name) = (&google.subject, &google.name);
-    let pause = pause_of(pool, google).await?;
     let is_full = pause.as_ref().is_some_and(|pause| pause.why == PauseWhy::Full);
     if let Some(pause) = &pause {
         let kind = if is_full { Kind::GoogleFull } else { Kind::GoogleAccess };

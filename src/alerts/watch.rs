@@ -11,7 +11,7 @@ use super::{
     problems::{by_kind, problems},
 };
 use crate::{
-    claim::{PauseWhy, Tools, pause_of},
+    claim::Tools,
     queue::streaks::Streaks,
     store::{
         StoreError,
@@ -63,7 +63,6 @@ impl Watch {
     async fn look_and_tell(&self) -> Result<(), StoreError> {
         let pool = &self.tools.pool;
         let current = self.tools.fresh().await?;
-        self.learn_of_testing(&current).await?;
         let before = Book::load(&mut pool.get().await?).await?;
         let (mut book, now, pace) = (before.clone(), pool.clock.now_ms(), self.pace());
         book.note(problems(&self.tools, &current).await?, now, pace);
@@ -94,15 +93,5 @@ impl Watch {
         let tune = &self.tools.settings.tune;
         let ms = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         Pace { over_after: ms(tune.alert_look).saturating_mul(LOOKS_UNTIL_OVER), again_after: ms(tune.alert_again) }
-    }
-
-    /// Google does not always say that an OAuth app is in testing mode; a connection that ends after a week does.
-    async fn learn_of_testing(&self, current: &crate::store::current::Current) -> Result<(), StoreError> {
-        let now = self.tools.pool.clock.now_ms();
-        for google in current.google.values() {
-            let is_refused = pause_of(&self.tools.pool, google).await?.is_some_and(|p| p.why == PauseWhy::Access);
-            self.tools.note_testing(google, is_refused, now).await?;
-        }
-        Ok(())
     }
 }

@@ -19,7 +19,8 @@ use crate::{
         keys::{CrmKeys, GoogleKeys},
         lease::Lease,
         ledger::LedgerView,
-        presence,
+        local::rewrite_log,
+        presence::wait_for,
     },
 };
 
@@ -40,19 +41,69 @@ pub struct Erased {
 
 /// A contact that is meant.
 #[derive(Clone)]
-pub struct Meant {
+pub(super) struct Meant {
     /// Its CRM account.
     pub account: Arc<CrmAccount>,
     /// Its id there.
     pub contact: String,
 }
 
-/// Running processes take up a change with their next sweep.
-const TAKEN_UP_WITHIN: Duration = Duration::from_secs(10);
+/// Who is to be erased, as people say it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Whom {
+    /// The CRM contact's id, an e-mail address or a phone number.
+    pub person: String,
+    /// The CRM account, when several have such a contact.
+    #[arg(long, value_name = "NAME/ACCOUNT")]
+    pub crm: Option<String>,
+    /// When several contacts are meant: all of them.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What it takes to erase, rather than to count.
+#[derive(Clone, Copy, Debug)]
+pub struct Erasing<'a> {
+    /// Whoever asks, in the leases of the Google accounts meanwhile.
+    pub holder: &'a str,
+    /// As long as workers hold an account.
+    pub lease: Duration,
+    /// Whether Redis is the private one, whose log on disk is then written anew.
+    pub is_private: bool,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Forgot {
+    /// Each contact that was meant.
+    pub persons: Vec<Erased>,
+    /// Whether Redis's log on disk holds nothing of them any more.
+    pub log_rewritten: bool,
+}
 
 impl Desk {
+    /// Erases whom a person means; without `erasing` only says what is held.
+    pub async fn forget(&self, whom: &Whom, erasing: Option<Erasing<'_>>) -> Result<Forgot, Declined> {
+        let meant = self.meant(&whom.person, whom.crm.as_deref()).await?;
+        if meant.len() > 1 && !whom.all {
+            return Err(Declined::several(&meant));
+        }
+        let mut persons = Vec::with_capacity(meant.len());
+        for one in &meant {
+            persons.push(match erasing {
+                Some(erasing) => self.forget_one(one, erasing).await?,
+                None => self.kept_of(one).await?,
+            });
+        }
+        let log_rewritten = erasing.is_some_and(|erasing| erasing.is_private);
+        if log_rewritten {
+            rewrite_log(&self.pool).await?;
+        }
+        Ok(Forgot { persons, log_rewritten })
+    }
+
     /// Who is meant by a contact's id, or else by an e-mail address or a phone number. `crm` is `{crm name}/{account id}`.
-    pub async fn meant(&self, who: &str, crm: Option<&str>) -> Result<Vec<Meant>, Declined> {
+    async fn meant(&self, who: &str, crm: Option<&str>) -> Result<Vec<Meant>, Declined> {
         let accounts = self.current.accounts.values().filter(|account| crm.is_none_or(|crm| name_of(account) == crm));
         let accounts: Vec<_> = accounts.cloned().collect();
         if let (Some(crm), []) = (crm, accounts.as_slice()) {
@@ -89,23 +140,25 @@ impl Desk {
     }
 
     /// What is kept of a contact.
-    pub async fn kept_of(&self, meant: &Meant) -> Result<Erased, Declined> {
+    async fn kept_of(&self, meant: &Meant) -> Result<Erased, Declined> {
         let erased = self.erase(&meant.account.key, &meant.contact, false).await?;
-        self.report(meant, erased, self.in_google(meant).await?, true)
+        Ok(report(meant, erased, self.in_google(meant).await?, true))
     }
 
-    /// Erases a contact. May be broken off anywhere and done again. `holder` is whoever asks, `lease` as long as workers hold
-    /// an account.
-    pub async fn forget(&self, meant: &Meant, holder: &str, lease: Duration) -> Result<Erased, Declined> {
+    /// Erases a contact. May be broken off anywhere and done again.
+    async fn forget_one(&self, meant: &Meant, erasing: Erasing<'_>) -> Result<Erased, Declined> {
         let Meant { account, contact } = meant;
         let in_google = self.in_google(meant).await?;
         // First nothing new is taken in; then nobody writes any more what he has in hand; then it goes.
         let revision = self.close_the_door(&account.key, contact).await?;
-        self.wait_for_processes(revision).await?;
+        let behind = wait_for(&self.pool, |process| process.revision >= revision).await?.len();
+        if behind > 0 {
+            return Err(Declined::ProcessesBehind(behind));
+        }
         let subjects = subjects(&self.pool, &account.key).await?;
         let mut held = Vec::with_capacity(subjects.len());
         for subject in &subjects {
-            held.push(self.hold(&account.key, subject, holder, lease).await?);
+            held.push(self.hold(&account.key, subject, erasing).await?);
         }
         let erased = self.erase(&account.key, contact, true).await;
         let noted = self.note_erasure(&account.key, &subjects, &erased).await;
@@ -113,7 +166,7 @@ impl Desk {
             lease.release().await?;
         }
         noted?;
-        self.report(meant, erased?, in_google, false)
+        Ok(report(meant, erased?, in_google, false))
     }
 
     async fn note_erasure(
@@ -130,11 +183,6 @@ impl Desk {
             journal::note(&self.pool, &CrmKeys::new(account), subject, "", entry).await?;
         }
         Ok(())
-    }
-
-    fn report(&self, meant: &Meant, erased: Counts, in_google: Vec<String>, dry_run: bool) -> Result<Erased, Declined> {
-        let (crm, contact) = (name_of(&meant.account), meant.contact.clone());
-        Ok(Erased { crm, contact, dry_run, erased, in_google })
     }
 
     async fn erase(&self, account: &AccountKey, contact: &str, really: bool) -> Result<Counts, StoreError> {
@@ -168,27 +216,9 @@ impl Desk {
         failed.map_or(Ok(registry.revision), |error| Err(crate::store::registry::RegistryError::from(error).into()))
     }
 
-    async fn wait_for_processes(&self, revision: u64) -> Result<(), Declined> {
-        let asked = tokio::time::Instant::now();
-        loop {
-            let running = presence::running(&self.pool).await?;
-            let behind = running.iter().filter(|process| process.revision < revision).count();
-            match behind {
-                0 => return Ok(()),
-                _ if asked.elapsed() > TAKEN_UP_WITHIN => return Err(Declined::ProcessesBehind(behind)),
-                _ => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
-    }
-
     /// Takes the Google account from its worker once that lets go after its slice, and locks out one that was held up.
-    async fn hold(
-        &self,
-        account: &AccountKey,
-        subject: &str,
-        holder: &str,
-        length: Duration,
-    ) -> Result<Lease, Declined> {
+    async fn hold(&self, account: &AccountKey, subject: &str, erasing: Erasing<'_>) -> Result<Lease, Declined> {
+        let Erasing { holder, lease: length, .. } = erasing;
         let keys = GoogleKeys::new(subject);
         let asked = tokio::time::Instant::now();
         loop {
@@ -202,4 +232,9 @@ impl Desk {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+fn report(meant: &Meant, erased: Counts, in_google: Vec<String>, dry_run: bool) -> Erased {
+    let (crm, contact) = (name_of(&meant.account), meant.contact.clone());
+    Erased { crm, contact, dry_run, erased, in_google }
 }

@@ -32,7 +32,7 @@ use crate::{
 pub use brake::{Braked, Said};
 pub use contact::{BrakedView, ContactView, DeadLetterView, Standing, Waiting};
 pub use dead::{Found, Letter, Sorted, Which, by_sync, time};
-pub use forget::{Erased, Meant};
+pub use forget::{Erased, Erasing, Forgot, Whom};
 pub use questions::{Answer, Question};
 pub use refusals::{Refused, Restored};
 pub use runs::{Asked, Cancelling, Stands};
@@ -108,7 +108,7 @@ pub enum Declined {
 
 impl Declined {
     /// Several contacts, where one was asked for.
-    pub fn several(meant: &[Meant]) -> Self {
+    fn several(meant: &[forget::Meant]) -> Self {
         Self::SeveralMeant(meant.iter().map(|one| format!("{} in {}", one.contact, name_of(&one.account))).collect())
     }
 
@@ -168,11 +168,6 @@ impl Desk {
     /// Over this configuration, which should be fresh.
     pub fn new(pool: Pool, registry: RegistryStore, current: Arc<Current>) -> Self {
         Self { pool, registry, current }
-    }
-
-    /// Connections.
-    pub fn pool(&self) -> &Pool {
-        &self.pool
     }
 
     fn pairs(&self) -> Vec<Pair<'_>> {

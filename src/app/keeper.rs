@@ -71,7 +71,7 @@ impl Keeper {
             }
         }
         // One that does not get to say so is forgotten soon after.
-        presence::leave(self.registry.pool(), &self.name).await.ok();
+        presence::leave(&self.pool, &self.name).await.ok();
     }
 
     async fn be_present(&self) -> Result<(), StoreError> {
@@ -83,7 +83,7 @@ impl Keeper {
             snapshot: self.registry.key_of_file(),
             ..Process::default()
         };
-        presence::say(self.registry.pool(), &self.name, &process).await
+        presence::say(&self.pool, &self.name, &process).await
     }
 
     /// A clock that was set is said, and what waits for a time that is now far away is looked at now: to be early does no harm.

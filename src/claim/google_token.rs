@@ -7,7 +7,7 @@ use crate::{
         OauthFailure,
         oauth::{OauthApp, Refreshed},
     },
-    store::current::GoogleAccount,
+    store::{StoreError, current::GoogleAccount, registry::GoogleConnection},
 };
 
 use super::Tools;
@@ -57,17 +57,27 @@ impl Tools {
 
     async fn keep_google_refresh(&self, google: &GoogleAccount, refresh: &SecretString) {
         use secrecy::ExposeSecret;
-        let installation = self.now().installation.id.clone();
         let Ok(sealed) = self.registry.sealer().seal("google", refresh.expose_secret()) else { return };
-        let kept = self.registry.change(&installation, |registry| {
-            match registry.google.values_mut().find(|c| c.subject == google.subject) {
-                Some(connection) => connection.refresh.clone_from(&sealed),
+        let kept = self.change_connection(&google.subject, |connection| connection.refresh.clone_from(&sealed));
+        if let Err(error) = kept.await {
+            tracing::error!(%error, "a new Google refresh token could not be kept; the old one is used on");
+        }
+    }
+
+    /// Changes what the registry holds of a connection, if it is there.
+    pub(super) async fn change_connection(
+        &self,
+        subject: &str,
+        change: impl Fn(&mut GoogleConnection),
+    ) -> Result<(), StoreError> {
+        let installation = self.now().installation.id.clone();
+        let changed = self.registry.change(&installation, |registry| {
+            match registry.google.values_mut().find(|connection| connection.subject == subject) {
+                Some(connection) => change(connection),
                 None => return false,
             }
             true
         });
-        if let Err(error) = kept.await {
-            tracing::error!(%error, "a new Google refresh token could not be kept; the old one is used on");
-        }
+        changed.await.map(drop).map_err(|e| StoreError::Unreadable("the registry", e.to_string()))
     }
 }

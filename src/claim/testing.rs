@@ -32,20 +32,4 @@ impl Tools {
         }
         self.change_connection(&google.subject, |connection| connection.ends = Some(ends)).await
     }
-
-    async fn change_connection(
-        &self,
-        subject: &str,
-        change: impl Fn(&mut crate::store::registry::GoogleConnection),
-    ) -> Result<(), StoreError> {
-        let installation = self.now().installation.id.clone();
-        let changed = self.registry.change(&installation, |registry| {
-            match registry.google.values_mut().find(|connection| connection.subject == subject) {
-                Some(connection) => change(connection),
-                None => return false,
-            }
-            true
-        });
-        changed.await.map(drop).map_err(|e| StoreError::Unreadable("the registry", e.to_string()))
-    }
 }

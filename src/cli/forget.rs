@@ -1,12 +1,10 @@
 //! `carnet forget`: erases a person from everything that Carnet holds.
 
 use clap::Args;
-use serde_json::json;
 
 use crate::{
-    answers::{Declined, Desk, Erased},
+    answers::{Desk, Erased, Erasing, Whom},
     config::Settings,
-    store::local::rewrite_log,
 };
 
 use super::{
@@ -17,14 +15,8 @@ use super::{
 /// Erase a person from queue, dead letters, journal, links and everything else that Carnet holds.
 #[derive(Debug, Args)]
 pub struct Forget {
-    /// The CRM contact's id, an e-mail address or a phone number.
-    person: String,
-    /// The CRM account, when several have such a contact.
-    #[arg(long, value_name = "NAME/ACCOUNT")]
-    crm: Option<String>,
-    /// When several contacts are meant: all of them.
-    #[arg(long)]
-    all: bool,
+    #[command(flatten)]
+    whom: Whom,
     /// Only say what is held. The same as without --yes.
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
@@ -40,25 +32,12 @@ impl Forget {
     }
 
     async fn done(&self, settings: &Settings, desk: &Desk, json: bool) -> anyhow::Result<()> {
-        let meant = desk.meant(&self.person, self.crm.as_deref()).await?;
-        if meant.len() > 1 && !self.all {
-            return Err(Declined::several(&meant).into());
-        }
-        let mut erased = Vec::with_capacity(meant.len());
-        for one in &meant {
-            erased.push(match self.yes {
-                true => desk.forget(one, &format!("forget-{}", std::process::id()), settings.tune.lease).await?,
-                false => desk.kept_of(one).await?,
-            });
-        }
-        let private = settings.redis_url.is_none();
-        if self.yes && private {
-            rewrite_log(desk.pool()).await?;
-        }
-        let log_rewritten = self.yes && private;
-        output::print(json, &json!({ "persons": erased, "log_rewritten": log_rewritten }), |_| {
-            let mut lines: Vec<String> = erased.iter().map(told).collect();
-            lines.push(after(self.yes, private));
+        let (holder, is_private) = (format!("forget-{}", std::process::id()), settings.redis_url.is_none());
+        let erasing = self.yes.then_some(Erasing { holder: &holder, lease: settings.tune.lease, is_private });
+        let forgot = desk.forget(&self.whom, erasing).await?;
+        output::print(json, &forgot, |forgot| {
+            let mut lines: Vec<String> = forgot.persons.iter().map(told).collect();
+            lines.push(after(self.yes, is_private));
             lines.join("\n")
         })
     }

@@ -1,14 +1,12 @@
 //! `carnet keys`: list, rotate, retire.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::{
     app::foundation::Foundation,
     config::Settings,
-    store::presence::{self, Process},
+    store::presence::{self, Process, wait_for},
 };
 
 use super::{apply::stop_local, deed, output};
@@ -59,9 +57,6 @@ struct Key {
     /// Running processes that have it.
     processes: usize,
 }
-
-/// A process that runs says within a sweep what it has come to know.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Keys {
     pub async fn run(self, settings: Settings, json: bool) -> anyhow::Result<()> {
@@ -169,7 +164,7 @@ async fn rotate(foundation: &Foundation, retire: bool) -> anyhow::Result<()> {
         None => {}
     }
     let key = newest(sealer.ids());
-    let lacking = wait_for(foundation, |process| process.keys.contains(&key)).await?;
+    let lacking = wait_for(&foundation.pool, |process| process.keys.contains(&key)).await?;
     anyhow::ensure!(
         lacking.is_empty(),
         "{} do not have the new key {key} yet, and could open nothing any more; nothing was changed. {}",
@@ -177,7 +172,7 @@ async fn rotate(foundation: &Foundation, retire: bool) -> anyhow::Result<()> {
         prepare()
     );
     foundation.registry.rotate(&foundation.installation().id, &key).await?;
-    let behind = wait_for(foundation, |process| process.snapshot == key).await?;
+    let behind = wait_for(&foundation.pool, |process| process.snapshot == key).await?;
     anyhow::ensure!(
         behind.is_empty(),
         "everything in Redis is sealed with the new key {key}, but {} still keep a copy under the old one; keep the old key and run \
@@ -194,23 +189,10 @@ async fn give_up(foundation: &Foundation) -> anyhow::Result<()> {
         "the keys come from the configuration: take CARNET_SECRET_KEY_PREVIOUS out everywhere and restart the processes"
     );
     let newest = sealer.ids().into_iter().next().unwrap_or_default();
-    let behind = wait_for(foundation, |process| process.snapshot == newest).await?;
+    let behind = wait_for(&foundation.pool, |process| process.snapshot == newest).await?;
     let done = behind.is_empty() && foundation.registry.retire().await?;
     anyhow::ensure!(done, "something is still sealed with an older key; `carnet keys rotate` first");
     Ok(())
-}
-
-/// Waits until all running processes are so; answers which are not.
-async fn wait_for(foundation: &Foundation, is_so: impl Fn(&Process) -> bool) -> anyhow::Result<Vec<Process>> {
-    let asked = tokio::time::Instant::now();
-    loop {
-        let mut others = presence::running(&foundation.pool).await?;
-        others.retain(|process| !is_so(process));
-        if others.is_empty() || asked.elapsed() > PATIENCE {
-            return Ok(others);
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 fn named(processes: &[Process]) -> String {

@@ -11,7 +11,12 @@ use redis::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::store::{StoreError, decode, keys::CrmKeys, pool::Pool};
+use crate::store::{
+    StoreError, decode,
+    keys::CrmKeys,
+    pool::Pool,
+    stream::{WHOLE, each_entry},
+};
 
 /// One dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -147,19 +152,14 @@ pub async fn scan(
     filter: &Filter,
     mut look: impl FnMut(DeadLetter),
 ) -> Result<(), StoreError> {
-    let mut connection = pool.get().await?;
-    let mut from = "-".to_owned();
-    loop {
-        let page: StreamRangeReply = connection.xrange_count(keys.dead(), &from, "+", PAGE).await?;
-        let Some(last) = page.ids.last() else { return Ok(()) };
-        from = format!("({}", last.id);
-        for entry in &page.ids {
-            let letter = read(entry)?;
-            if filter.takes(&letter) {
-                look(letter);
-            }
+    each_entry(&mut pool.get().await?, &keys.dead(), WHOLE, PAGE, |entry| {
+        let letter = read(entry)?;
+        if filter.takes(&letter) {
+            look(letter);
         }
-    }
+        Ok(())
+    })
+    .await
 }
 
 /// The letters of one CRM account that the filter takes, oldest first.

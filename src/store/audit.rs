@@ -1,13 +1,15 @@
 //! The audit log: who asked for what, and what came of it. Names and ids, never what a contact holds.
 
 use jiff::Timestamp;
-use redis::{
-    AsyncCommands,
-    streams::{StreamMaxlen, StreamRangeReply},
-};
+use redis::streams::{StreamId, StreamMaxlen};
 use serde::Serialize;
 
-use super::{StoreError, keys::AUDIT, pool::Pool};
+use super::{
+    StoreError,
+    keys::AUDIT,
+    pool::Pool,
+    stream::{WHOLE, each_entry},
+};
 
 /// One thing that was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -58,24 +60,26 @@ pub async fn note(pool: &Pool, deed: &Deed) -> Result<(), StoreError> {
 
 /// Those since a time, oldest first.
 pub async fn since(pool: &Pool, since: Option<Timestamp>) -> Result<Vec<Deed>, StoreError> {
-    let mut from = since.map_or_else(|| "-".to_owned(), |at| at.as_millisecond().max(0).to_string());
-    let (mut all, mut connection) = (Vec::new(), pool.get().await?);
-    loop {
-        let page: StreamRangeReply = connection.xrange_count(AUDIT, &from, "+", PAGE).await?;
-        let Some(last) = page.ids.last() else { return Ok(all) };
-        from = format!("({}", last.id);
-        all.extend(page.ids.iter().map(|entry| {
-            let field = |name: &str| entry.get::<String>(name).unwrap_or_default();
-            let at = entry.id.split('-').next().and_then(|ms| ms.parse().ok());
-            let at = at.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
-            Deed {
-                at: at.to_string(),
-                actor: field("actor"),
-                action: field("action"),
-                outcome: field("outcome"),
-                from: field("from"),
-                request: field("request"),
-            }
-        }));
+    let from = since.map_or_else(|| WHOLE.0.to_owned(), |at| at.as_millisecond().max(0).to_string());
+    let mut all = Vec::new();
+    each_entry(&mut pool.get().await?, AUDIT, (&from, WHOLE.1), PAGE, |entry| {
+        all.push(read(entry));
+        Ok::<_, StoreError>(())
+    })
+    .await?;
+    Ok(all)
+}
+
+fn read(entry: &StreamId) -> Deed {
+    let field = |name: &str| entry.get::<String>(name).unwrap_or_default();
+    let at = entry.id.split('-').next().and_then(|ms| ms.parse().ok());
+    let at = at.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
+    Deed {
+        at: at.to_string(),
+        actor: field("actor"),
+        action: field("action"),
+        outcome: field("outcome"),
+        from: field("from"),
+        request: field("request"),
     }
 }

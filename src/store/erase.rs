@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redis::{AsyncCommands as _, streams::StreamRangeReply};
+use redis::AsyncCommands as _;
 
 use crate::contact::AccountKey;
 
@@ -13,6 +13,7 @@ use super::{
     census::Census,
     keys::{CrmKeys, GoogleKeys},
     pool::{Connection, Pool},
+    stream::{WHOLE, each_entry},
 };
 
 /// What was found, or taken out: kind of key → entries.
@@ -63,12 +64,25 @@ pub async fn mentioned(pool: &Pool, account: &AccountKey, texts: &[String]) -> R
         let value = String::from_utf8_lossy(value).to_lowercase();
         texts.iter().any(|text| value.contains(text))
     };
+    contacts_with(pool, account, has).await
+}
+
+/// Every contact of which anything is kept.
+pub async fn contacts(pool: &Pool, account: &AccountKey) -> Result<BTreeSet<String>, StoreError> {
+    contacts_with(pool, account, |_| true).await
+}
+
+async fn contacts_with(
+    pool: &Pool,
+    account: &AccountKey,
+    has: impl Fn(&[u8]) -> bool,
+) -> Result<BTreeSet<String>, StoreError> {
     let mut found = BTreeSet::new();
     let mut connection = pool.get().await?;
     for (what, key) in keys_of(pool, account).await? {
         match kind(&mut connection, &key).await?.as_str() {
             "stream" => {
-                each_entry(&mut connection, &key, |_, fields| {
+                each_fields(&mut connection, &key, |fields| {
                     let contact = fields.get("contact");
                     if fields.values().any(|value| has(value)) {
                         found.extend(contact.map(|contact| String::from_utf8_lossy(contact).into_owned()));
@@ -83,28 +97,6 @@ pub async fn mentioned(pool: &Pool, account: &AccountKey, texts: &[String]) -> R
                     }
                 })
                 .await?;
-            }
-            _ => {}
-        }
-    }
-    Ok(found)
-}
-
-/// Every contact of which anything is kept.
-pub async fn contacts(pool: &Pool, account: &AccountKey) -> Result<BTreeSet<String>, StoreError> {
-    let mut found = BTreeSet::new();
-    let mut connection = pool.get().await?;
-    for (what, key) in keys_of(pool, account).await? {
-        match kind(&mut connection, &key).await?.as_str() {
-            "stream" => {
-                each_entry(&mut connection, &key, |_, fields| {
-                    let contact = fields.get("contact");
-                    found.extend(contact.map(|contact| String::from_utf8_lossy(contact).into_owned()));
-                })
-                .await?;
-            }
-            "hash" if by_contact(&what) => {
-                each_field(&mut connection, &key, |field, _| found.extend([field.to_owned()])).await?;
             }
             _ => {}
         }
@@ -196,7 +188,7 @@ impl Erase<'_> {
     async fn in_stream(&self, key: &str) -> Result<u64, StoreError> {
         let mut connection = self.pool.get().await?;
         let mut count = 0;
-        each_entry(&mut connection, key, |_, fields| {
+        each_fields(&mut connection, key, |fields| {
             count += u64::from(fields.get("contact").is_some_and(|contact| contact == self.contact.as_bytes()));
         })
         .await?;
@@ -291,21 +283,19 @@ async fn each_field(
     }
 }
 
-async fn each_entry(
+/// The fields of each entry of a stream.
+async fn each_fields(
     connection: &mut Connection,
     key: &str,
-    mut look: impl FnMut(&str, &BTreeMap<String, Vec<u8>>),
+    mut look: impl FnMut(&BTreeMap<String, Vec<u8>>),
 ) -> Result<(), StoreError> {
-    let mut from = "-".to_owned();
-    loop {
-        let page: StreamRangeReply = connection.xrange_count(key, &from, "+", PAGE).await?;
-        let Some(last) = page.ids.last() else { return Ok(()) };
-        from = format!("({}", last.id);
-        for entry in page.ids {
-            let fields = entry.map.iter().filter_map(|(name, value)| {
-                Some((name.clone(), redis::from_redis_value::<Vec<u8>>(value.clone()).ok()?))
-            });
-            look(&entry.id, &fields.collect());
-        }
-    }
+    each_entry(connection, key, WHOLE, PAGE, |entry| {
+        let fields = entry
+            .map
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), redis::from_redis_value::<Vec<u8>>(value.clone()).ok()?)));
+        look(&fields.collect());
+        Ok(())
+    })
+    .await
 }

@@ -32,6 +32,7 @@ pub mod run;
 pub mod runs;
 pub mod seal;
 pub mod snapshot;
+pub mod stream;
 pub mod tokens;
 
 /// Why something could not be read from or written to Redis.

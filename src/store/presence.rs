@@ -1,7 +1,10 @@
 //! Which processes of the service run now, and how far each has come: the configuration it uses, the keys that it has. So a command
 //! can wait until all of them know of a change, and say who does not.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use redis::AsyncCommands as _;
 use serde::{Deserialize, Serialize};
@@ -38,6 +41,22 @@ pub async fn say(pool: &Pool, name: &str, process: &Process) -> Result<(), Store
 /// Takes the process off.
 pub async fn leave(pool: &Pool, name: &str) -> Result<(), StoreError> {
     Ok(pool.get().await?.hdel(PROCESSES, name).await?)
+}
+
+/// A process that runs says within a sweep what it has come to know.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until all running processes are so; answers which are not, when it has waited long enough.
+pub async fn wait_for(pool: &Pool, is_so: impl Fn(&Process) -> bool) -> Result<Vec<Process>, StoreError> {
+    let asked = Instant::now();
+    loop {
+        let mut others = running(pool).await?;
+        others.retain(|process| !is_so(process));
+        if others.is_empty() || asked.elapsed() > PATIENCE {
+            return Ok(others);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Those that run; what is left of others is cleared away.

@@ -168,11 +168,6 @@ impl RegistryStore {
         &self.sealer
     }
 
-    /// Connections to where it stands.
-    pub fn pool(&self) -> &Pool {
-        &self.pool
-    }
-
     /// Id of the key that the snapshot file is sealed with; empty when there is none, or it does not say.
     pub fn key_of_file(&self) -> String {
         self.file.key()

@@ -1,6 +1,7 @@
 //! The sealed copy of the registry in the data directory, for the day on which Redis is lost or goes back in time.
 
 use std::{
+    io::Read as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -24,6 +25,9 @@ pub struct Snapshot {
     #[serde(skip)]
     pub key: String,
 }
+
+/// Bytes in which the id of its key stands.
+const BEGINNING: u64 = 64;
 
 /// Where the snapshot lives.
 #[derive(Clone, Debug)]
@@ -56,8 +60,10 @@ impl SnapshotFile {
 
     /// Id of the key that it is sealed with; empty when there is none, or it does not say.
     pub fn key(&self) -> String {
-        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
-        key_of(&text).unwrap_or_default().to_owned()
+        // Its beginning says so, and this is asked with every sweep.
+        let mut start = String::new();
+        let read = std::fs::File::open(&self.0).and_then(|file| file.take(BEGINNING).read_to_string(&mut start));
+        if read.is_ok() { key_of(&start).unwrap_or_default().to_owned() } else { String::new() }
     }
 
     /// Reads it; `None` when there is none.

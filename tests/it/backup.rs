@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 
 use crate::world::{
     Service, World,
-    front::Front,
     judge::person,
-    process::{Process, free_address},
+    process::{Apart, Process},
     server::RedisServer,
     tap::{Moment, Tap, Upstream},
     until,
@@ -21,7 +20,6 @@ struct Story {
     redis: RedisServer,
     settings: BTreeMap<String, String>,
     process: Process,
-    _front: Front,
 }
 
 impl Story {
@@ -29,14 +27,8 @@ impl Story {
         let mut world = World::new().await;
         let redis = RedisServer::start().await;
         world.set("CARNET_REDIS_URL", redis.url());
-        let settings = world.settings(&free_address().await);
-        world.apply_with(&settings);
-        let service = world.watch(&redis.url(), &settings).await;
-        let process = world.spawn("carnet", &settings, &["serve"]);
-        let front = Front::open(&service.url).await;
-        world.crm("POST", "webhooks", &json!({"url": format!("{}/webhooks/centiva", front.url)})).await;
-        service.ready().await;
-        (Self { world, redis, settings, process, _front: front }, service)
+        let Apart { settings, service, process, .. } = world.start_apart(&redis.url()).await;
+        (Self { world, redis, settings, process }, service)
     }
 
     fn file(&self) -> PathBuf {

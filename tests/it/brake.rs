@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 
 use crate::world::{
     Service, World,
-    front::Front,
     judge::phone,
-    process::{Process, free_address},
+    process::{Apart, Process},
     server::RedisServer,
     tap::{Moment, Tap, Upstream},
     text, until,
@@ -227,7 +226,6 @@ struct Killed {
     world: World,
     _redis: RedisServer,
     tap: Tap,
-    _front: Front,
     settings: BTreeMap<String, String>,
     process: Process,
     service: Service,
@@ -245,14 +243,8 @@ impl Killed {
             .set("CARNET_GOOGLE_API_URL", format!("http://{}", tap.address))
             .set("CARNET_TUNE_LEASE_MS", 1500)
             .set("CARNET_TUNE_GOOGLE_TIMEOUT_MS", 500);
-        let settings = world.settings(&free_address().await);
-        world.apply_with(&settings);
-        let service = world.watch(&redis.url(), &settings).await;
-        let process = world.spawn("carnet", &settings, &["serve"]);
-        let front = Front::open(&service.url).await;
-        world.crm("POST", "webhooks", &json!({"url": format!("{}/webhooks/centiva", front.url)})).await;
-        service.ready().await;
-        Self { world, _redis: redis, tap, _front: front, settings, process, service }
+        let Apart { settings, service, process, .. } = world.start_apart(&redis.url()).await;
+        Self { world, _redis: redis, tap, settings, process, service }
     }
 }
 

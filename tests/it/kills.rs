@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 
 use crate::world::{
     Service, World,
-    front::Front,
     judge::{person, phone},
-    process::{Process, free_address},
+    process::{Apart, Process},
     server::RedisServer,
     tap::{Moment, Tap, Upstream},
     until,
@@ -83,7 +82,6 @@ struct Story {
     _redis: RedisServer,
     redis_tap: Tap,
     google_tap: Tap,
-    _front: Front,
     settings: BTreeMap<String, String>,
     process: Process,
     service: Service,
@@ -122,16 +120,10 @@ impl Story {
             .set("CARNET_TUNE_PROPAGATION_MS", 300)
             .set("CARNET_TUNE_COALESCE_MS", 30)
             .set("CARNET_TUNE_SWEEP_MS", 50);
-        let settings = world.settings(&free_address().await);
-        world.apply_with(&settings);
-        let service = world.watch(&redis.url(), &settings).await;
-        let process = world.spawn("carnet", &settings, &["serve"]);
-        let front = Front::open(&service.url).await;
-        world.crm("POST", "webhooks", &json!({"url": format!("{}/webhooks/centiva", front.url)})).await;
-        service.ready().await;
+        let Apart { settings, service, process, .. } = world.start_apart(&redis.url()).await;
         let (old, brief) = (String::new(), String::new());
         let _redis = redis;
-        Self { world, _redis, redis_tap, google_tap, _front: front, settings, process, service, old, brief, day: 0 }
+        Self { world, _redis, redis_tap, google_tap, settings, process, service, old, brief, day: 0 }
     }
 
     async fn through_google(mut self, moment: Moment) {

@@ -18,7 +18,7 @@ use crate::world::{
     front::Front,
     google::values,
     judge::{person, phone},
-    process::{Process, free_address},
+    process::{Apart, Process},
     server::RedisServer,
     until,
 };
@@ -96,13 +96,7 @@ impl Story {
         let mut world = World::new().await;
         let redis = RedisServer::start().await;
         world.set("CARNET_REDIS_URL", redis.url()).set("CARNET_TUNE_SWEEP_MS", sweep);
-        let settings = world.settings(&free_address().await);
-        world.apply_with(&settings);
-        let service = world.watch(&redis.url(), &settings).await;
-        let process = world.spawn("carnet", &settings, &["serve"]);
-        let front = Front::open(&service.url).await;
-        world.crm("POST", "webhooks", &json!({"url": format!("{}/webhooks/centiva", front.url)})).await;
-        service.ready().await;
+        let Apart { settings, service, process, front } = world.start_apart(&redis.url()).await;
         let own = json!([{
             "names": [{"givenName": "Adopted", "familyName": "Person5"}],
             "nicknames": [{"value": OWN_NICKNAME}],

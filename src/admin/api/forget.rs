@@ -8,10 +8,9 @@ use axum::{
     extract::{State, rejection::BytesRejection},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::{Api, failure::ApiFailure};
-use crate::{answers::Declined, store::local::rewrite_log};
+use crate::answers::{Erasing, Forgot, Whom};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,23 +30,11 @@ const WANTED: &str = "send {\"person\": a CRM contact's id, an e-mail address or
 pub(super) async fn forget(
     State(api): State<Arc<Api>>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, ApiFailure> {
+) -> Result<Json<Forgot>, ApiFailure> {
     let wanted: Wanted = serde_json::from_slice(&body?).map_err(|_| ApiFailure::bad_body(WANTED))?;
-    let desk = api.desk().await?;
-    let meant = desk.meant(&wanted.person, wanted.crm.as_deref()).await?;
-    if meant.len() > 1 && !wanted.all {
-        return Err(Declined::several(&meant).into());
-    }
-    let mut persons = Vec::with_capacity(meant.len());
-    for one in &meant {
-        persons.push(match wanted.apply {
-            true => desk.forget(one, &api.tools.holder, api.tools.settings.tune.lease).await?,
-            false => desk.kept_of(one).await?,
-        });
-    }
-    let log_rewritten = wanted.apply && api.tools.settings.redis_url.is_none();
-    if log_rewritten {
-        rewrite_log(desk.pool()).await?;
-    }
-    Ok(Json(json!({ "persons": persons, "log_rewritten": log_rewritten })))
+    let Wanted { person, crm, all, apply } = wanted;
+    let settings = &api.tools.settings;
+    let (holder, is_private) = (api.tools.holder.as_str(), settings.redis_url.is_none());
+    let erasing = apply.then_some(Erasing { holder, lease: settings.tune.lease, is_private });
+    Ok(Json(api.desk().await?.forget(&Whom { person, crm, all }, erasing).await?))
 }

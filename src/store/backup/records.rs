@@ -3,14 +3,12 @@
 
 use std::collections::HashMap;
 
-use redis::{
-    AsyncCommands as _, FromRedisValue, Value,
-    streams::{StreamId, StreamRangeReply},
-};
+use redis::{AsyncCommands as _, FromRedisValue, Value, streams::StreamId};
 
 use super::super::{
     StoreError,
     pool::{Connection, Pool},
+    stream::{WHOLE, each_entry},
 };
 
 /// A command with its arguments.
@@ -125,16 +123,12 @@ async fn stream<E: From<StoreError>>(
         };
         made.push(create);
     }
-    let mut from = "-".to_owned();
     let mut is_empty = true;
-    loop {
-        let page: StreamRangeReply =
-            connection.xrange_count(key, &from, &last, PAGE).await.map_err(StoreError::from)?;
-        let Some(end) = page.ids.last() else { break };
-        from = format!("({}", end.id);
+    each_entry(connection, key, (WHOLE.0, &last), PAGE, |entry| {
         is_empty = false;
-        page.ids.iter().try_for_each(|entry| sink(&entry_of(key, entry)))?;
-    }
+        sink(&entry_of(key, entry))
+    })
+    .await?;
     let (added, deleted) = (field::<u64>(&facts, "entries-added")?, field::<String>(&facts, "max-deleted-entry-id")?);
     let set = record(&[&"XSETID", &key, &last, &"ENTRIESADDED", &added.to_string(), &"MAXDELETEDID", &deleted]);
     match (is_empty, made.is_empty()) {

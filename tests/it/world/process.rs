@@ -20,7 +20,15 @@ use carnet::{
 use redis::AsyncCommands as _;
 use tokio_util::sync::CancellationToken;
 
-use super::{World, service::Service, until};
+use super::{World, front::Front, service::Service, until};
+
+/// A service apart, see [`World::start_apart`].
+pub struct Apart {
+    pub settings: BTreeMap<String, String>,
+    pub service: Service,
+    pub process: Process,
+    pub front: Front,
+}
 
 /// A `carnet` process; killed with its test.
 pub struct Process {
@@ -133,6 +141,20 @@ impl World {
         let file = self.dir.path().join("declared.toml");
         std::fs::write(&file, self.declared()).expect("a file");
         self.command(settings, &["apply", &file.display().to_string()]);
+    }
+
+    /// A service as a process of its own that looks through `redis`, with this world's settings and declared state; the CRM's webhooks
+    /// reach it through a front.
+    pub async fn start_apart(&self, redis: &str) -> Apart {
+        let settings = self.settings(&free_address().await);
+        self.apply_with(&settings);
+        let service = self.watch(redis, &settings).await;
+        let process = self.spawn("carnet", &settings, &["serve"]);
+        let front = Front::open(&service.url).await;
+        let url = format!("{}/webhooks/centiva", front.url);
+        self.crm("POST", "webhooks", &serde_json::json!({ "url": url })).await;
+        service.ready().await;
+        Apart { settings, service, process, front }
     }
 
     /// As [`World::watch`], once the service has a Redis that it can use.
