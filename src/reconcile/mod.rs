@@ -180,14 +180,15 @@ impl Reconciler {
     }
 
     async fn due(&self, sync: &SyncSpec, runs: &Runs) -> Result<Option<String>, StoreError> {
-        if let Some(why) = runs.wanted().await? {
-            return Ok(Some(why));
-        }
-        // Whatever Redis lost is found again by a run of every sync. Asked of the state rather than told by whoever finds the
-        // loss: that may be a worker or another process, or one that is killed before it can tell.
+        // Whatever Redis lost is found again by a run of every sync, before any other that is wanted: an event that finds nothing
+        // counted wants one too, and it would not be known why. Asked of the state rather than told by whoever finds the loss:
+        // that may be a worker or another process, or one that is killed before it can tell.
         let epoch = self.tools.now().installation.epoch;
         if sync.epoch < epoch && !sync.account.is_limited() && runs.epoch().await? != Some(epoch) {
             return Ok(Some("redis".to_owned()));
+        }
+        if let Some(why) = runs.wanted().await? {
+            return Ok(Some(why));
         }
         if sync.account.is_limited() || runs.paused().await?.is_some() {
             return Ok(None);
