@@ -29,12 +29,15 @@ pub(super) struct Window {
     spent: VecDeque<(i64, u32)>,
     complained: bool,
     changed: i64,
+    /// When it was last lowered.
+    #[serde(default)]
+    lowered: i64,
 }
 
 impl Window {
     pub fn new(start: u32) -> Self {
         let start = start.clamp(1, LARGEST);
-        Self { start, limit: start, spent: VecDeque::new(), complained: false, changed: 0 }
+        Self { start, limit: start, spent: VecDeque::new(), complained: false, changed: 0, lowered: 0 }
     }
 
     /// Takes over a configured limit; what was learnt is kept as far as it lies within its range.
@@ -71,8 +74,13 @@ impl Window {
         }
     }
 
-    /// Google refused: assume a quarter less.
+    /// Google refused: assume a quarter less. Refusals within a minute are one: they are all of that minute's quota, and a limit
+    /// that a burst had brought down would take hours to come back.
     pub fn lower(&mut self, now: i64) {
+        if self.complained && (self.lowered..self.lowered + LENGTH).contains(&now) {
+            return;
+        }
+        self.lowered = now;
         self.limit = (self.limit * 3 / 4).max(self.floor());
         self.complained = true;
         self.changed = now;

@@ -7,6 +7,7 @@ mod api;
 mod attack;
 mod backup;
 mod brake;
+mod chaos;
 mod connect;
 mod dead;
 mod demo;

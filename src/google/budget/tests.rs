@@ -127,10 +127,23 @@ fn deletes_go_together_from_eleven_on_while_a_minute_holds_the_batch() {
     let mut budget = Budget::new(&LIMITS);
     assert!(!budget.prefers_batch_deletes(10), "ten units either way");
     assert!(budget.prefers_batch_deletes(11));
-    while budget.limit(Metric::OtherWrites) >= 10 {
-        budget.on_quota(QuotaKind::PerMinute { metric: Some(Metric::OtherWrites) }, None, noon());
+    for minute in 0..10 {
+        budget.on_quota(QuotaKind::PerMinute { metric: Some(Metric::OtherWrites) }, None, noon() + minute.minutes());
     }
     assert!(!budget.prefers_batch_deletes(500));
+}
+
+#[test]
+fn refusals_within_a_minute_are_one() {
+    let mut budget = Budget::new(&LIMITS);
+    let refuse = |budget: &mut Budget, second: i64| {
+        let kind = QuotaKind::PerMinute { metric: Some(Metric::CriticalWrites) };
+        budget.on_quota(kind, Some(Duration::from_secs(1)), noon() + second.seconds());
+        budget.limit(Metric::CriticalWrites)
+    };
+    let once = LIMITS.critical_writes * 3 / 4;
+    assert_eq!([0, 1, 2, 30, 59].map(|second| refuse(&mut budget, second)), [once; 5]);
+    assert_eq!(refuse(&mut budget, 60), once * 3 / 4);
 }
 
 #[test]

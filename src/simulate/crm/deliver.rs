@@ -160,7 +160,10 @@ async fn deliver(sim: &Sim, parcel: Parcel) {
     tokio::time::sleep(parcel.delay).await;
     let retries = sim.world().behaviour.retries;
     for attempt in 0..=retries {
-        let status = post(sim, &parcel).await;
+        let status = {
+            let _sender = sim.senders.acquire().await;
+            post(sim, &parcel).await
+        };
         let wait = {
             let mut world = sim.world();
             world.log.note(parcel.number, status);

@@ -22,7 +22,7 @@ use std::{
 };
 
 use axum::{Router, middleware};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use sign::{public_key_pem, sign};
@@ -78,14 +78,19 @@ struct Sim {
     options: Options,
     http: reqwest::Client,
     world: Mutex<World>,
+    /// Webhooks that are sent at the same time.
+    senders: Semaphore,
 }
+
+/// A CRM has so many senders, however much there is to send.
+const SENDERS: usize = 200;
 
 impl Sim {
     fn new(options: Options) -> Self {
         let world = Mutex::new(World::new(&options));
         // Receivers are near: a proxy of the environment is not for them.
         let http = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
-        Self { options, http, world }
+        Self { options, http, world, senders: Semaphore::new(SENDERS) }
     }
 
     /// Held for the length of a decision, never across an `await`.

@@ -83,6 +83,22 @@ impl RedisServer {
         self.child.wait().expect("it ends");
     }
 
+    /// Holds it still: connections stay, and nothing is answered.
+    pub fn hold(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on as if nothing had happened.
+    pub fn let_go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let done = Command::new("kill").args([signal, &id]).status().expect("kill is there");
+        assert!(done.success(), "kill {signal} {id}");
+    }
+
     /// Started again on the data that it has.
     pub async fn restart(&mut self) {
         self.child = launch(self.dir.path(), self.args);
@@ -148,7 +164,7 @@ fn launch(dir: &Path, args: &[&str]) -> Child {
 }
 
 /// How large files of a process may become (bytes, or `unlimited`).
-fn file_size(process: u32, most: &str) {
+pub fn file_size(process: u32, most: &str) {
     let limit = format!("--fsize={most}:unlimited");
     let done = Command::new("prlimit").args(["--pid", &process.to_string(), &limit]).status();
     assert!(done.expect("prlimit is there").success(), "{limit}");

@@ -1,5 +1,5 @@
-//! A wire between the service and Redis or Google on which exchanges are counted, and on which a chosen one is the last
-//! thing that a process ever did.
+//! A wire between the service and Redis or Google on which exchanges are counted, on which a chosen one is the last thing that a
+//! process ever did, and which can be cut.
 
 use std::{
     path::PathBuf,
@@ -9,6 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, UnixStream},
+    sync::watch,
 };
 
 use super::process::Victim;
@@ -29,10 +30,21 @@ pub enum Upstream {
     Unix(PathBuf),
 }
 
+/// How the wire is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    Whole,
+    /// Nothing comes through, and nobody is told; what was sent meanwhile arrives later.
+    Silent,
+    /// Every connection is closed, and none is taken.
+    Cut,
+}
+
 /// The wire.
 pub struct Tap {
     pub address: String,
     state: Arc<Mutex<State>>,
+    line: watch::Sender<Line>,
 }
 
 struct State {
@@ -63,12 +75,18 @@ impl Tap {
         let state = State { counts: Box::new(counts), seen: 0, trap: None, fired: false };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
+        let (line, seen) = watch::channel(Line::Whole);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(lead_on(client, upstream.clone(), shared.clone()));
+                tokio::spawn(lead_on(client, upstream.clone(), shared.clone(), seen.clone()));
             }
         });
-        Self { address, state }
+        Self { address, state, line }
+    }
+
+    /// Cuts the wire, or mends it.
+    pub fn set(&self, line: Line) {
+        self.line.send_replace(line);
     }
 
     /// Kills the victim at the `at`th exchange from now (the first is 1).
@@ -98,31 +116,47 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn lead_on(client: TcpStream, upstream: Upstream, state: Arc<Mutex<State>>) {
+async fn lead_on(client: TcpStream, upstream: Upstream, state: Arc<Mutex<State>>, line: watch::Receiver<Line>) {
+    if *line.borrow() == Line::Cut {
+        return;
+    }
     client.set_nodelay(true).ok();
     // A service whose Redis or Google is not there sees its connection closed.
     match upstream {
         Upstream::Tcp(address) => {
             if let Ok(server) = TcpStream::connect(address).await {
                 server.set_nodelay(true).ok();
-                carry(client, server, &state).await;
+                carry(client, server, &state, line).await;
             }
         }
         Upstream::Unix(path) => {
             if let Ok(server) = UnixStream::connect(path).await {
-                carry(client, server, &state).await;
+                carry(client, server, &state, line).await;
             }
         }
     }
 }
 
-async fn carry(client: TcpStream, server: impl AsyncRead + AsyncWrite, state: &Mutex<State>) {
+async fn carry(
+    client: TcpStream,
+    server: impl AsyncRead + AsyncWrite,
+    state: &Mutex<State>,
+    mut line: watch::Receiver<Line>,
+) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = tokio::io::split(server);
     let (mut request, mut answer) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let mut doomed: Option<Victim> = None;
     loop {
+        let now = *line.borrow_and_update();
+        if now == Line::Cut || (now == Line::Silent && line.changed().await.is_err()) {
+            return;
+        }
+        if now == Line::Silent {
+            continue;
+        }
         tokio::select! {
+            changed = line.changed() => if changed.is_err() { return },
             read = from_client.read(&mut request) => {
                 let Ok(read @ 1..) = read else { return };
                 match judge(state, &String::from_utf8_lossy(&request[..read])) {
