@@ -3,13 +3,18 @@
 use std::{
     io::{self, IsTerminal},
     sync::OnceLock,
+    time::Duration,
 };
 
 use indicatif::MultiProgress;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
+
+/// After so long a figure that nobody sets any more is left out.
+const GAUGES_LAST: Duration = Duration::from_secs(15 * 60);
 
 /// Starts logging to standard error; a second call changes nothing.
 pub fn start_logs(filter: &str, format: LogFormat) {
@@ -48,7 +53,9 @@ impl io::Write for AsideBars {
 pub fn metrics() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        // What is not looked at any more, such as a sync that was taken out, has no figure: gauges are set when somebody asks,
+        // and by the watch for problems.
+        let recorder = PrometheusBuilder::new().idle_timeout(MetricKindMask::GAUGE, Some(GAUGES_LAST)).build_recorder();
         let handle = recorder.handle();
         // Another recorder (of a test) may be there already; ours then renders nothing.
         metrics::set_global_recorder(recorder).ok();

@@ -56,9 +56,14 @@ pub fn router(health: Health) -> Router {
     Router::new()
         .route("/metrics", get(render))
         .route_layer(middleware::from_fn_with_state(failures, counted))
-        .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .with_state(health)
+        .merge(alive())
+}
+
+/// `/healthz` alone.
+pub fn alive() -> Router {
+    Router::new().route("/healthz", get(|| async { "ok\n" }))
 }
 
 /// Whether any worker process has said lately that it lives.

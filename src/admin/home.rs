@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{
     Form, Router,
     extract::{Path, State},
-    http::{Extensions, HeaderMap, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderName, StatusCode, header},
     middleware,
     response::{AppendHeaders, IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -126,10 +126,15 @@ async fn home(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
     match look_at_all(&admin.tools.pool, &admin.tools.now()).await {
         Ok(syncs) => {
             let shown = page(StatusCode::OK, &Home { style: STYLE, sentence: sentence(&syncs), syncs });
-            (AppendHeaders(admitted.cookie.map(|cookie| (header::SET_COOKIE, cookie))), shown).into_response()
+            (renewed(admitted), shown).into_response()
         }
         Err(error) => unavailable(&error),
     }
+}
+
+/// The session's next cookie, if it has one.
+fn renewed(admitted: Admitted) -> AppendHeaders<Option<(HeaderName, String)>> {
+    AppendHeaders(admitted.cookie.map(|cookie| (header::SET_COOKIE, cookie)))
 }
 
 fn unavailable(error: &StoreError) -> Response {
@@ -195,9 +200,10 @@ async fn run_now(
     if let Err(foreign) = admin.own_form(&headers) {
         return foreign.into_response();
     }
-    if let Err(answer) = admin.admit(&headers).await {
-        return answer;
-    }
+    let admitted = match admin.admit(&headers).await {
+        Ok(admitted) => admitted,
+        Err(answer) => return answer,
+    };
     let current = admin.tools.now();
     let Some(sync) = current.sync_named(&name) else {
         return (StatusCode::NOT_FOUND, "There is no sync of that name.\n").into_response();
@@ -208,7 +214,7 @@ async fn run_now(
         runs.ask("asked").await
     };
     match asked.await {
-        Ok(_) => Redirect::to("/").into_response(),
+        Ok(_) => (renewed(admitted), Redirect::to("/")).into_response(),
         Err(error) => unavailable(&error),
     }
 }

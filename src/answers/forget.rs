@@ -14,7 +14,7 @@ use crate::{
         StoreError,
         census::Census,
         current::CrmAccount,
-        erase::{Counts, Erase, mentioned, subjects},
+        erase::{Counts, Erase, accounts, everything, mentioned, subjects},
         journal,
         keys::{CrmKeys, GoogleKeys},
         lease::Lease,
@@ -29,7 +29,7 @@ use crate::{
 pub struct Erased {
     /// The CRM account, `{crm name}/{account id}`.
     pub crm: String,
-    /// The CRM contact.
+    /// The CRM contact; empty where everybody was meant.
     pub contact: String,
     /// Whether it was only counted.
     pub dry_run: bool,
@@ -39,11 +39,21 @@ pub struct Erased {
     pub in_google: Vec<String>,
 }
 
+/// A CRM account of which something may be kept.
+#[derive(Clone)]
+pub(super) struct Kept {
+    key: AccountKey,
+    /// As people write it: `{crm name}/{account id}`; of one that is declared no more, `{vendor}/{account id}`.
+    pub name: String,
+    /// Default phone region, as far as it is known.
+    region: String,
+}
+
 /// A contact that is meant.
 #[derive(Clone)]
 pub(super) struct Meant {
     /// Its CRM account.
-    pub account: Arc<CrmAccount>,
+    pub account: Kept,
     /// Its id there.
     pub contact: String,
 }
@@ -52,13 +62,17 @@ pub(super) struct Meant {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Whom {
     /// The CRM contact's id, an e-mail address or a phone number.
-    pub person: String,
-    /// The CRM account, when several have such a contact.
+    #[arg(required_unless_present = "everybody")]
+    pub person: Option<String>,
+    /// The CRM account, when several have such a contact; of one that is declared no more, VENDOR/ACCOUNT.
     #[arg(long, value_name = "NAME/ACCOUNT")]
     pub crm: Option<String>,
     /// When several contacts are meant: all of them.
     #[arg(long)]
     pub all: bool,
+    /// Everybody of a CRM account that is declared no more, and all that was kept of it.
+    #[arg(long, requires = "crm", conflicts_with_all = ["person", "all"])]
+    pub everybody: bool,
 }
 
 /// What it takes to erase, rather than to count.
@@ -84,7 +98,11 @@ pub struct Forgot {
 impl Desk {
     /// Erases whom a person means; without `erasing` only says what is held.
     pub async fn forget(&self, whom: &Whom, erasing: Option<Erasing<'_>>) -> Result<Forgot, Declined> {
-        let meant = self.meant(&whom.person, whom.crm.as_deref()).await?;
+        if whom.everybody {
+            return self.forget_everybody(whom.crm.as_deref().unwrap_or_default(), erasing).await;
+        }
+        let person = whom.person.as_deref().ok_or(Declined::NobodyMeant)?;
+        let meant = self.meant(person, whom.crm.as_deref()).await?;
         if meant.len() > 1 && !whom.all {
             return Err(Declined::several(&meant));
         }
@@ -95,6 +113,10 @@ impl Desk {
                 None => self.kept_of(one).await?,
             });
         }
+        self.end(persons, erasing).await
+    }
+
+    async fn end(&self, persons: Vec<Erased>, erasing: Option<Erasing<'_>>) -> Result<Forgot, Declined> {
         let log_rewritten = erasing.is_some_and(|erasing| erasing.is_private);
         if log_rewritten {
             rewrite_log(&self.pool).await?;
@@ -102,10 +124,56 @@ impl Desk {
         Ok(Forgot { persons, log_rewritten })
     }
 
+    /// All that was kept of a CRM account that is declared no more.
+    async fn forget_everybody(&self, crm: &str, erasing: Option<Erasing<'_>>) -> Result<Forgot, Declined> {
+        let account = self.all_kept().await?.into_iter().find(|account| account.name == crm);
+        let Kept { key, name, .. } = account.ok_or_else(|| Declined::NoAccount(crm.to_owned()))?;
+        if self.current.accounts.contains_key(&key) {
+            return Err(Declined::StillDeclared(name));
+        }
+        let mut held = Vec::new();
+        if let Some(erasing) = erasing {
+            self.all_know(self.current.revision).await?;
+            for subject in subjects(&self.pool, &key).await? {
+                held.push(self.hold(&key, &subject, erasing).await?);
+            }
+        }
+        let erased = everything(&self.pool, &key, erasing.is_some()).await;
+        for lease in held {
+            lease.release().await?;
+        }
+        let contact = String::new();
+        let erased = Erased { crm: name, contact, dry_run: erasing.is_none(), erased: erased?, in_google: Vec::new() };
+        self.end(vec![erased], erasing).await
+    }
+
+    /// Whether every process goes by this revision of the registry.
+    async fn all_know(&self, revision: u64) -> Result<(), Declined> {
+        match wait_for(&self.pool, |process| process.revision >= revision).await?.len() {
+            0 => Ok(()),
+            behind => Err(Declined::ProcessesBehind(behind)),
+        }
+    }
+
+    /// The CRM accounts that are declared, and those that once were.
+    async fn all_kept(&self) -> Result<Vec<Kept>, StoreError> {
+        let declared = &self.current.accounts;
+        let kept = |account: &Arc<CrmAccount>| Kept {
+            key: account.key.clone(),
+            name: name_of(account),
+            region: account.region.clone(),
+        };
+        let mut all: Vec<Kept> = declared.values().map(kept).collect();
+        for key in accounts(&self.pool).await?.into_iter().filter(|key| !declared.contains_key(key)) {
+            all.push(Kept { name: format!("{}/{}", key.vendor, key.id), key, region: String::new() });
+        }
+        Ok(all)
+    }
+
     /// Who is meant by a contact's id, or else by an e-mail address or a phone number. `crm` is `{crm name}/{account id}`.
     async fn meant(&self, who: &str, crm: Option<&str>) -> Result<Vec<Meant>, Declined> {
-        let accounts = self.current.accounts.values().filter(|account| crm.is_none_or(|crm| name_of(account) == crm));
-        let accounts: Vec<_> = accounts.cloned().collect();
+        let accounts: Vec<Kept> =
+            self.all_kept().await?.into_iter().filter(|account| crm.is_none_or(|crm| account.name == crm)).collect();
         if let (Some(crm), []) = (crm, accounts.as_slice()) {
             return Err(Declined::NoAccount(crm.to_owned()));
         }
@@ -127,7 +195,7 @@ impl Desk {
     }
 
     /// Contacts that have this e-mail address or phone number, or had it in something that is still kept.
-    async fn with_address(&self, account: &CrmAccount, who: &str) -> Result<Vec<String>, Declined> {
+    async fn with_address(&self, account: &Kept, who: &str) -> Result<Vec<String>, Declined> {
         let identifier = Identifier::email(who).or_else(|| Identifier::phone(who, &account.region));
         let Some(identifier) = identifier.map(|identifier| identifier.to_string()) else { return Ok(Vec::new()) };
         let census = Census::new(self.pool.clone(), CrmKeys::new(&account.key));
@@ -151,10 +219,7 @@ impl Desk {
         let in_google = self.in_google(meant).await?;
         // First nothing new is taken in; then nobody writes any more what he has in hand; then it goes.
         let revision = self.close_the_door(&account.key, contact).await?;
-        let behind = wait_for(&self.pool, |process| process.revision >= revision).await?.len();
-        if behind > 0 {
-            return Err(Declined::ProcessesBehind(behind));
-        }
+        self.all_know(revision).await?;
         let subjects = subjects(&self.pool, &account.key).await?;
         let mut held = Vec::with_capacity(subjects.len());
         for subject in &subjects {
@@ -235,6 +300,6 @@ impl Desk {
 }
 
 fn report(meant: &Meant, erased: Counts, in_google: Vec<String>, dry_run: bool) -> Erased {
-    let (crm, contact) = (name_of(&meant.account), meant.contact.clone());
+    let (crm, contact) = (meant.account.name.clone(), meant.contact.clone());
     Erased { crm, contact, dry_run, erased, in_google }
 }

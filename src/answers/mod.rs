@@ -96,6 +96,10 @@ pub enum Declined {
     NobodyMeant,
     #[error("several contacts are meant: {}; name one by its id (and --crm), or all of them with --all", .0.join(", "))]
     SeveralMeant(Vec<String>),
+    #[error(
+        "the CRM account {0} is still declared; take it out of the declared state first, and its syncs (`carnet apply`)"
+    )]
+    StillDeclared(String),
     #[error("nothing was erased yet: {0} running processes do not know of it; run it again")]
     ProcessesBehind(usize),
     #[error("nothing was erased yet: a worker holds the Google account for long; run it again")]
@@ -109,7 +113,7 @@ pub enum Declined {
 impl Declined {
     /// Several contacts, where one was asked for.
     fn several(meant: &[forget::Meant]) -> Self {
-        Self::SeveralMeant(meant.iter().map(|one| format!("{} in {}", one.contact, name_of(&one.account))).collect())
+        Self::SeveralMeant(meant.iter().map(|one| format!("{} in {}", one.contact, one.account.name)).collect())
     }
 
     /// A short stable word for machines.
@@ -136,6 +140,7 @@ impl Declined {
             Self::NothingRuns(_) => "nothing_runs",
             Self::NobodyMeant => "no_person",
             Self::SeveralMeant(_) => "several_persons",
+            Self::StillDeclared(_) => "still_declared",
             Self::ProcessesBehind(_) | Self::AccountBusy => "busy",
             Self::Store(_) | Self::Registry(_) => "unavailable",
         }

@@ -4,18 +4,13 @@
 use std::{sync::Arc, time::Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Settings,
     contact::AccountKey,
-    queue::{
-        dead,
-        dispatch::dispatch,
-        door::Door,
-        retention::{backlog, trim},
-    },
+    queue::{dead, dispatch::dispatch, door::Door, retention::trim},
     store::{StoreError, begun, current::Current, journal, keys::CrmKeys, pool::Pool},
     work::Bell,
 };
@@ -33,6 +28,7 @@ impl Dispatcher {
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let mut sweep = tokio::time::interval(self.settings.tune.sweep);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut trimmed = Instant::now();
         loop {
             let accounts: Vec<AccountKey> = tokio::select! {
@@ -40,12 +36,15 @@ impl Dispatcher {
                 rung = self.door.rung() => rung.into_iter().collect(),
                 _ = sweep.tick() => self.current.borrow().accounts.keys().cloned().collect(),
             };
+            // One account's trouble is not another's: on a Cluster a part of them may be out of reach.
+            let mut waiting = Trouble::default();
             for account in &accounts {
-                if let Err(error) = self.drain(account).await {
-                    tracing::warn!(%error, "events wait in their stream");
-                    break;
+                if stop.is_cancelled() {
+                    return;
                 }
+                waiting.note(self.drain(account).await);
             }
+            waiting.say("events wait in their streams");
             // Trimming is cheap but not needed with every sweep.
             if trimmed.elapsed() > self.settings.tune.sweep * 30 {
                 trimmed = Instant::now();
@@ -91,33 +90,43 @@ impl Dispatcher {
 
     async fn trim(&self) {
         let current = self.current.borrow().clone();
+        let mut untrimmed = Trouble::default();
         for sync in &current.syncs {
             let Some(google) = &sync.google else { continue };
             let keys = CrmKeys::new(&sync.account.key);
             let trimmed = async {
                 begun::trim(&self.pool, &keys, &google.subject).await?;
-                journal::trim(&self.pool, &keys, &google.subject).await
+                journal::trim(&self.pool, &keys, &google.subject).await.map(drop)
             };
-            if let Err(error) = trimmed.await {
-                tracing::warn!(%error, "a journal could not be trimmed");
-                return;
-            }
+            untrimmed.note(trimmed.await);
         }
-        let accounts: Vec<AccountKey> = self.current.borrow().accounts.keys().cloned().collect();
-        for account in accounts {
-            let keys = CrmKeys::new(&account);
-            match backlog(&self.pool, &keys).await {
-                Ok((_, waiting)) => self.door.set_full(&account, waiting >= self.settings.tune.stream_max),
-                Err(error) => tracing::warn!(%error, "a stream could not be measured"),
-            }
-            if let Err(error) = trim(&self.pool, &keys, &self.settings.tune).await {
-                tracing::warn!(%error, "a stream could not be trimmed");
-                return;
-            }
-            if let Err(error) = self.expire(&account, &keys).await {
-                tracing::warn!(%error, "dead letters could not be looked through");
-                return;
-            }
+        for account in current.accounts.keys() {
+            let keys = CrmKeys::new(account);
+            untrimmed.note(trim(&self.pool, &keys, &self.settings.tune).await.map(drop));
+            untrimmed.note(self.expire(account, &keys).await);
+        }
+        untrimmed.say("journals, streams or dead letters could not be trimmed");
+    }
+}
+
+/// What went wrong for some of many, said once.
+#[derive(Default)]
+struct Trouble {
+    times: u64,
+    first: Option<StoreError>,
+}
+
+impl Trouble {
+    fn note(&mut self, done: Result<(), StoreError>) {
+        if let Err(error) = done {
+            self.times += 1;
+            self.first.get_or_insert(error);
+        }
+    }
+
+    fn say(self, what: &str) {
+        if let Some(error) = self.first {
+            tracing::warn!(%error, times = self.times, "{what}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What every command stands on: Redis (private or the operator's), the secret key, the registry.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{os::unix::fs::MetadataExt as _, path::PathBuf, sync::Arc};
 
 use redis::AsyncCommands as _;
 use secrecy::ExposeSecret as _;
@@ -44,6 +44,11 @@ pub struct Foundation {
 pub enum StartError {
     #[error("the data directory {0} cannot be used: {1}")]
     DataDir(std::path::PathBuf, String),
+    #[error(
+        "the data directory {0} is of user {1}, and what root writes there the service cannot read: run this as that user, for example \
+         with `setpriv --reuid={1} --regid={1} --clear-groups`"
+    )]
+    AsRoot(std::path::PathBuf, u32),
     #[error(transparent)]
     Local(#[from] LocalError),
     #[error(transparent)]
@@ -82,7 +87,7 @@ impl StartError {
             Self::Store(store) => store,
             Self::Registry(RegistryError::Store(store)) => store,
             Self::Installation(InstallationError::Registry(RegistryError::Store(store))) => store,
-            Self::Pool(PoolError::Unreachable(_)) => return true,
+            Self::Pool(PoolError::Unreachable(_)) | Self::Installation(InstallationError::NotBegun) => return true,
             _ => return false,
         };
         matches!(store, StoreError::Unavailable(_))
@@ -92,10 +97,20 @@ impl StartError {
 impl Foundation {
     /// Opens everything, starting the private Redis when none is configured.
     pub async fn open(settings: &Settings) -> Result<Self, StartError> {
+        Self::begin_or_join(settings, true).await
+    }
+
+    /// The same for a process that takes events and does nothing else. Its data directory need not last, so it may not know an
+    /// installation whose Redis was lost from a new one: over a Redis of the operator's it waits for one that does.
+    pub async fn join(settings: &Settings) -> Result<Self, StartError> {
+        Self::begin_or_join(settings, settings.redis_url.is_none()).await
+    }
+
+    async fn begin_or_join(settings: &Settings, begins: bool) -> Result<Self, StartError> {
         let Opened { pool, registry, highwater, local } = Opened::open(settings, true).await?;
         // A wrong key must be noticed before anything is written with it.
         registry.load().await?.opens(registry.sealer())?;
-        let guard = Guard::new(pool.clone(), registry.clone(), highwater.clone());
+        let guard = Guard::new(pool.clone(), registry.clone(), highwater.clone(), begins);
         let found = guard.check().await?;
         Ok(Self { pool, registry, guard, highwater, found, local })
     }
@@ -107,7 +122,7 @@ impl Foundation {
 
     /// Another guard over the same parts, for a command's own tools.
     pub fn new_guard(&self) -> Guard {
-        Guard::new(self.pool.clone(), self.registry.clone(), self.highwater.clone())
+        Guard::new(self.pool.clone(), self.registry.clone(), self.highwater.clone(), true)
     }
 
     /// The installation.
@@ -132,7 +147,12 @@ impl Opened {
     /// Opens Redis, starting the private one when none is configured, and the secret key, which a `first` start may make.
     pub async fn open(settings: &Settings, first: bool) -> Result<Self, StartError> {
         let dir = &settings.data_dir;
-        std::fs::create_dir_all(dir).map_err(|e| StartError::DataDir(dir.clone(), e.to_string()))?;
+        let unusable = |error: std::io::Error| StartError::DataDir(dir.clone(), error.to_string());
+        std::fs::create_dir_all(dir).map_err(unusable)?;
+        let owner = std::fs::metadata(dir).map_err(unusable)?.uid();
+        if rustix::process::geteuid().is_root() && owner != 0 {
+            return Err(StartError::AsRoot(dir.clone(), owner));
+        }
         let (pool, local) = match &settings.redis_url {
             Some(address) => (Pool::open(address.expose_secret())?, None),
             None => {

@@ -23,7 +23,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    places::{Place, Places},
+    places::{Place, Places, Shares},
     request,
 };
 use crate::{caller::Caller, config::Settings};
@@ -48,7 +48,9 @@ struct Server {
 /// Serves until `stop`, then lets requests under way finish.
 pub async fn serve(listener: TcpListener, routes: Router, settings: Arc<Settings>, stop: CancellationToken) {
     let server = Server {
-        routes: routes.layer(middleware::from_fn(request::traced)),
+        routes: routes
+            .layer(middleware::from_fn_with_state(Shares::new(settings.tune.connections_per_address), request::shared))
+            .layer(middleware::from_fn(request::traced)),
         places: Places::new(settings.tune.connections_per_address, settings.trusted_proxies.clone()),
         proxies: settings.trusted_proxies.as_slice().into(),
         headers_within: settings.tune.headers_timeout,

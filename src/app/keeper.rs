@@ -1,14 +1,17 @@
 //! Keeps the running process in step with Redis: is it still ours, and has the configuration changed? And with the machine's
 //! clock.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Settings,
-    queue::door::Door,
+    queue::{
+        door::Door,
+        retention::{backlog, waiting_bodies},
+    },
     store::{
         StoreError,
         clock::Jump,
@@ -42,6 +45,7 @@ impl Keeper {
         let mut sweep = tokio::time::interval(self.settings.tune.sweep);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut trouble = String::new();
+        let mut measured: Option<Instant> = None;
         say(&self.found);
         loop {
             tokio::select! {
@@ -54,6 +58,11 @@ impl Keeper {
                     if !trouble.is_empty() {
                         tracing::info!("Redis is usable again");
                         trouble.clear();
+                    }
+                    // Measuring is not needed with every sweep.
+                    if measured.is_none_or(|at| at.elapsed() > self.settings.tune.sweep * 30) {
+                        measured = Some(Instant::now());
+                        self.measure().await;
                     }
                     self.door.set_open(true);
                     if let Err(error) = self.be_present().await {
@@ -72,6 +81,23 @@ impl Keeper {
         }
         // One that does not get to say so is forgotten soon after.
         presence::leave(&self.pool, &self.name).await.ok();
+    }
+
+    /// Whether events of a CRM account pile up, for the door of this process: workers may be away, or a sync may stand still.
+    async fn measure(&self) {
+        let (current, tune) = (self.current.borrow().clone(), &self.settings.tune);
+        for (account, known) in &current.accounts {
+            let keys = CrmKeys::new(account);
+            let measured = async {
+                let (_, waiting) = backlog(&self.pool, &keys).await?;
+                let bodies = if known.is_limited() { waiting_bodies(&self.pool, &keys).await? } else { 0 };
+                Ok::<_, StoreError>(waiting >= tune.stream_max || bodies >= tune.bodies_max)
+            };
+            match measured.await {
+                Ok(is_full) => self.door.set_full(account, is_full),
+                Err(error) => tracing::debug!(%error, %account, "what waits could not be measured"),
+            }
+        }
     }
 
     async fn be_present(&self) -> Result<(), StoreError> {

@@ -230,8 +230,9 @@ impl Parts {
         let serve = |listener: TcpListener, routes: Router| {
             tasks.spawn(http::serve(listener, routes, self.settings.clone(), stop.clone()));
         };
-        let patience = self.settings.tune.body_timeout;
-        let patient = |routes: Router| routes.layer(middleware::from_fn_with_state(patience, request::body_within));
+        let patience = request::Patience::new(self.settings.tune.body_timeout);
+        let patient =
+            |routes: Router| routes.layer(middleware::from_fn_with_state(patience.clone(), request::body_within));
         if roles.web {
             let public = receive::router(receive).merge(patient(admin::connect::router(self.tools.clone())));
             let api = admin::api::router(self.tools.clone(), self.health.access.clone(), self.shut_out.clone());
@@ -240,7 +241,8 @@ impl Parts {
             match listeners.admin {
                 Some(listener) => {
                     serve(listener, admin_routes);
-                    serve(listeners.public, public);
+                    // Whoever probes the port of the webhooks asks there.
+                    serve(listeners.public, public.merge(admin::health::alive()));
                 }
                 None => serve(listeners.public, public.merge(admin_routes)),
             }

@@ -1,4 +1,5 @@
-//! Places for connections: so many in all, and a share of them for each address, so that one client cannot take them all.
+//! Places for connections, and for requests through a proxy: so many in all, and a share of them for each client, so that one
+//! cannot take them all.
 
 use std::{
     collections::HashMap,
@@ -14,11 +15,10 @@ use crate::caller::{is_one_of, network};
 /// Connections at a time; more wait in the listener's queue.
 const ALL: usize = 4_096;
 
-/// All places.
+/// All places for connections.
 pub(super) struct Places {
     free: Arc<Semaphore>,
-    taken: Arc<Mutex<HashMap<IpAddr, u64>>>,
-    share: u64,
+    shares: Shares,
     proxies: Vec<IpNet>,
 }
 
@@ -29,14 +29,22 @@ pub(super) struct Place {
     _share: Option<Share>,
 }
 
-struct Share {
+/// What each client has of something, and may have of it at a time.
+#[derive(Clone)]
+pub(super) struct Shares {
+    taken: Arc<Mutex<HashMap<IpAddr, u64>>>,
+    each: u64,
+}
+
+/// One more of a client's, until it is dropped.
+pub(super) struct Share {
     network: IpAddr,
     taken: Arc<Mutex<HashMap<IpAddr, u64>>>,
 }
 
 impl Places {
     pub fn new(share: u64, proxies: Vec<IpNet>) -> Self {
-        Self { free: Arc::new(Semaphore::new(ALL)), taken: Arc::default(), share, proxies }
+        Self { free: Arc::new(Semaphore::new(ALL)), shares: Shares::new(share), proxies }
     }
 
     /// Waits for a place that is free.
@@ -49,14 +57,26 @@ impl Places {
         if is_one_of(&self.proxies, peer) {
             return Some(Place { _free: free, _share: None });
         }
-        let network = network(peer.to_canonical());
+        let share = self.shares.take(network(peer.to_canonical()))?;
+        Some(Place { _free: free, _share: Some(share) })
+    }
+}
+
+impl Shares {
+    /// So many for each client.
+    pub fn new(each: u64) -> Self {
+        Self { taken: Arc::default(), each }
+    }
+
+    /// One for this client, unless it has its share already.
+    pub fn take(&self, network: IpAddr) -> Option<Share> {
         let mut taken = lock(&self.taken);
         let its = taken.entry(network).or_default();
-        if *its >= self.share {
+        if *its >= self.each {
             return None;
         }
         *its += 1;
-        Some(Place { _free: free, _share: Some(Share { network, taken: self.taken.clone() }) })
+        Some(Share { network, taken: self.taken.clone() })
     }
 }
 
@@ -96,7 +116,7 @@ mod tests {
         let proxy = [take("10.0.0.1").await, take("10.0.0.1").await, take("::ffff:10.0.0.1").await];
         assert!(proxy.iter().all(Option::is_some));
         drop((second, proxy));
-        assert!(lock(&places.taken).is_empty(), "nothing is kept of those who are gone");
+        assert!(lock(&places.shares.taken).is_empty(), "nothing is kept of those who are gone");
         assert_eq!(places.free.available_permits(), ALL);
     }
 }

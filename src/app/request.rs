@@ -1,23 +1,30 @@
 //! What happens to every request: a name for the log, a line about its answer, an end to waiting for its body.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json,
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _, to_bytes},
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header::RETRY_AFTER},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
+use super::places::Shares;
 use crate::caller::{Caller, RequestId};
 
 const ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bytes of a body that is no webhook: the longest form or call is far shorter.
 const BODY: usize = 256 * 1024;
+/// Such bodies at a time: together they take no more than webhooks may.
+const BODIES: usize = 256;
 
 /// Gives the request an id that its answer and all its log lines carry, with the client's address; a line about the answer at
 /// the level `debug`. The path is logged as the route, because real ones carry credentials.
@@ -56,11 +63,40 @@ fn usual(method: &Method) -> &'static str {
     }
 }
 
-/// For forms and calls: the body must be there whole within this time before anybody looks at the request. Webhooks have a
-/// stricter door of their own.
-pub(super) async fn body_within(State(time): State<Duration>, request: Request, next: Next) -> Response {
+/// A client has its share of requests at a time, as of connections: through a proxy they come on the proxy's.
+pub(super) async fn shared(State(shares): State<Shares>, request: Request, next: Next) -> Response {
+    let share = Caller::of(request.extensions()).network().map(|client| shares.take(client));
+    if matches!(share, Some(None)) {
+        let busy =
+            refused(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests of one client at a time");
+        return ([(RETRY_AFTER, "30")], busy).into_response();
+    }
+    next.run(request).await
+}
+
+/// How forms and calls come in.
+#[derive(Clone)]
+pub(super) struct Patience {
+    time: Duration,
+    room: Arc<Semaphore>,
+}
+
+impl Patience {
+    /// Each body must be there within this time.
+    pub fn new(time: Duration) -> Self {
+        Self { time, room: Arc::new(Semaphore::new(BODIES)) }
+    }
+}
+
+/// For forms and calls: the body must be there whole within a time before anybody looks at the request, and all together take
+/// so much memory at the most. Webhooks have a stricter door of their own.
+pub(super) async fn body_within(State(patience): State<Patience>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match tokio::time::timeout(time, to_bytes(body, BODY)).await {
+    let Ok(_room) = patience.room.try_acquire_many(u32::from(!body.is_end_stream())) else {
+        let busy = refused(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests at a time");
+        return ([(RETRY_AFTER, "5")], busy).into_response();
+    };
+    match tokio::time::timeout(patience.time, to_bytes(body, BODY)).await {
         Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
         Ok(Err(_)) => refused(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large or was cut short"),
         Err(_) => refused(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),

@@ -40,6 +40,11 @@ impl Caller {
 }
 
 impl Caller {
+    /// What counts as this client; `None` for a trusted proxy that names nobody: behind it is everybody.
+    pub fn network(self) -> Option<IpAddr> {
+        (!self.is_proxy).then(|| network(self.address))
+    }
+
     /// Whether the other end of the connection, `peer`, is most likely a proxy that nobody declared: it is on this machine or
     /// network, is no trusted one, and names a client.
     pub fn seems_behind(self, peer: IpAddr, headers: &HeaderMap) -> bool {

@@ -14,7 +14,7 @@ use std::{
 
 use lru::LruCache;
 
-use super::{Caller, network};
+use super::Caller;
 use crate::config::Tune;
 
 /// Addresses remembered; the longest unheard of is forgotten for a new one. A few MB at the most.
@@ -78,7 +78,7 @@ impl ShutOut {
 
     /// `what` is knocked at: `webhooks/centiva`, `api`, `password`.
     pub fn visit(&self, caller: Caller, what: impl Into<String>) -> Visit<'_> {
-        let key = (!caller.is_proxy).then(|| Key { network: network(caller.address), what: what.into() });
+        let key = caller.network().map(|network| Key { network, what: what.into() });
         Visit { shut_out: self, key }
     }
 

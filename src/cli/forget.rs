@@ -46,7 +46,8 @@ impl Forget {
 fn told(erased: &Erased) -> String {
     let Erased { crm, contact, erased, in_google, dry_run } = erased;
     let what = if *dry_run { "is held" } else { "was erased" };
-    let mut lines = vec![format!("{contact} in {crm}:")];
+    let whom = if contact.is_empty() { "Everybody" } else { contact };
+    let mut lines = vec![format!("{whom} in {crm}:")];
     let rows: Vec<Vec<String>> =
         erased.iter().map(|(store, count)| vec![format!("  {store}"), count.to_string()]).collect();
     lines.push(output::table(&["  STORE", "ENTRIES"], &rows, &format!("  nothing {what}.")));

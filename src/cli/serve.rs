@@ -65,7 +65,7 @@ impl Serve {
 }
 
 async fn serve(settings: &Settings, roles: Roles, stop: &CancellationToken) -> anyhow::Result<()> {
-    let foundation = Foundation::open(settings).await?;
+    let foundation = if roles.work { Foundation::open(settings).await? } else { Foundation::join(settings).await? };
     let listeners = listen(settings).await?;
     let address = settings.public_url.clone();
     let ready = move |credentials: &Credentials| {

@@ -77,6 +77,8 @@ tune! {
     crm_rate: count = "CRM_REQUESTS_PER_10S", 80;
     /// Events kept in the stream of a CRM account; the oldest go first.
     stream_max: count = "STREAM_MAX", 100_000;
+    /// Bytes of webhook bodies of a CRM account in limited mode that may wait for a sync that stands still.
+    bodies_max: count = "BODIES_MAX", 67_108_864;
     /// Milliseconds that events are kept in the stream.
     stream_age: millis = "STREAM_AGE_MS", 604_800_000;
     /// Milliseconds that a dead letter is kept.

@@ -45,10 +45,9 @@ for _, from in ipairs({ '0', '>' }) do
     if contact then
       -- Without a live sync nobody would ever fold them.
       if ARGV[5] == '1' and #KEYS > 3 then
-        local held = redis.call('HGET', KEYS[3], contact)
-        local list = held and cjson.decode(held) or {}
-        list[#list + 1] = { says = fields.says, at = tonumber(fields.at) or 0, body = fields.body }
-        redis.call('HSET', KEYS[3], contact, cjson.encode(list))
+        local held = redis.call('HGET', KEYS[3], contact) or ''
+        local event = cjson.encode({ says = fields.says, body = fields.body })
+        redis.call('HSET', KEYS[3], contact, held .. event .. '\n')
       end
       for k = 4, #KEYS, 3 do
         mark(contact, tonumber(fields.at) or 0, fields.says == 'deleted', KEYS[k], KEYS[k + 1], KEYS[k + 2])

@@ -109,12 +109,12 @@ impl Door {
         }
     }
 
-    /// Says whether a CRM account's stream holds as many events that nobody has taken as it may.
+    /// Says whether as much of a CRM account waits as may: events that nobody has taken, or bodies that nobody has folded.
     pub fn set_full(&self, account: &AccountKey, full: bool) {
         let mut held = self.full.lock().unwrap_or_else(PoisonError::into_inner);
         if full {
             if held.insert(account.clone()) {
-                tracing::error!(%account, "too many events wait; further ones are refused with 429");
+                tracing::error!(%account, "too much waits of this account; further events are refused with 429");
             }
         } else {
             held.remove(account);

@@ -54,3 +54,11 @@ pub async fn backlog(pool: &Pool, keys: &CrmKeys) -> Result<(u64, u64), StoreErr
     let waiting: u64 = redis::Script::new(LAG).key(keys.events()).invoke_async(&mut connection).await?;
     Ok((held, waiting))
 }
+
+/// Bytes of the bodies that wait to be folded, in limited mode, as Redis keeps them.
+pub async fn waiting_bodies(pool: &Pool, keys: &CrmKeys) -> Result<u64, StoreError> {
+    let mut command = redis::cmd("MEMORY");
+    command.arg("USAGE").arg(keys.bodies()).arg("SAMPLES").arg(0);
+    let bytes: Option<u64> = command.query_async(&mut pool.get().await?).await?;
+    Ok(bytes.unwrap_or(0))
+}

@@ -11,7 +11,7 @@ use super::{
     StoreError,
     backup::{keys as all_keys, literally},
     census::Census,
-    keys::{CrmKeys, GoogleKeys},
+    keys::{CrmKeys, GOOGLE, GoogleKeys},
     pool::{Connection, Pool},
     stream::{WHOLE, each_entry},
 };
@@ -36,6 +36,16 @@ pub struct Erase<'a> {
     pub stamp: &'a str,
     /// Whether it is taken out, or only counted.
     pub really: bool,
+}
+
+/// CRM accounts of which anything is kept, also those that are declared no more.
+pub async fn accounts(pool: &Pool) -> Result<BTreeSet<AccountKey>, StoreError> {
+    let account = |key: &str| {
+        let (tag, _) = key.strip_prefix("carnet:{")?.split_once("}:")?;
+        let (vendor, id) = tag.split_once(':').filter(|(vendor, _)| *vendor != GOOGLE)?;
+        Some(AccountKey { vendor: vendor.to_owned(), id: id.to_owned() })
+    };
+    Ok(all_keys(pool, "carnet:{*").await?.iter().filter_map(|key| account(key)).collect())
 }
 
 /// The keys of a CRM account, with what each holds.
@@ -107,6 +117,28 @@ async fn contacts_with(
 /// Whether the fields of such a hash are contacts.
 fn by_contact(what: &str) -> bool {
     !matches!(what, "owners" | "census" | "census-facts" | "run" | "run-counts" | "sync")
+}
+
+/// All that is kept of a CRM account; `really`: it goes.
+pub async fn everything(pool: &Pool, account: &AccountKey, really: bool) -> Result<Counts, StoreError> {
+    let mut counts = Counts::new();
+    let mut connection = pool.get().await?;
+    for (what, key) in keys_of(pool, account).await? {
+        let length = match kind(&mut connection, &key).await?.as_str() {
+            "hash" => "HLEN",
+            "zset" => "ZCARD",
+            "set" => "SCARD",
+            "list" => "LLEN",
+            "stream" => "XLEN",
+            _ => "EXISTS",
+        };
+        let entries: u64 = redis::cmd(length).arg(&key).query_async(&mut connection).await?;
+        add(&mut counts, &what, entries);
+        if really {
+            let _: () = connection.unlink(&key).await?;
+        }
+    }
+    Ok(counts)
 }
 
 impl Erase<'_> {

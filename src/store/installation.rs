@@ -61,6 +61,9 @@ pub enum InstallationError {
         "this Redis belongs to another Carnet installation than the data directory; point CARNET_REDIS_URL or CARNET_DATA_DIR at its own"
     )]
     Foreign,
+    /// Nothing is in it, and this process is not the one to begin.
+    #[error("this Redis is empty; a process of `carnet serve` with work, or `carnet apply`, begins in it first")]
+    NotBegun,
     /// Half of a backup is in it.
     #[error("a restore into this Redis was broken off; run `carnet restore FILE` again, to its end")]
     Restoring,
@@ -87,6 +90,8 @@ pub struct Guard {
     pool: Pool,
     registry: RegistryStore,
     highwater: Arc<Highwater>,
+    /// Whether it begins a new installation where there is none.
+    begins: bool,
 }
 
 /// One of several processes that find the same loss begins the new epoch; the others find it begun.
@@ -102,8 +107,8 @@ return redis.call('HINCRBY', KEYS[1], 'beat', 1)";
 
 impl Guard {
     /// Over these.
-    pub fn new(pool: Pool, registry: RegistryStore, highwater: Arc<Highwater>) -> Self {
-        Self { pool, registry, highwater }
+    pub fn new(pool: Pool, registry: RegistryStore, highwater: Arc<Highwater>, begins: bool) -> Self {
+        Self { pool, registry, highwater, begins }
     }
 
     /// Looks at the mark, and mends what is to be mended.
@@ -116,7 +121,8 @@ impl Guard {
         let snapshot = self.registry.read_file()?;
         let Some(held) = read_mark(&mark) else {
             return match snapshot {
-                None => self.begin_first(&mut connection).await,
+                None if self.begins => self.begin_first(&mut connection).await,
+                None => Err(InstallationError::NotBegun),
                 Some(snapshot) => self.begin_again(&mut connection, snapshot, 0).await.map(Found::Emptied),
             };
         };

@@ -74,8 +74,13 @@ pub async fn note(
     contact: &str,
     (action, reason): (&str, &str),
 ) -> Result<(), StoreError> {
+    enter(pool, keys, subject, &[("contact", contact), ("action", action), ("reason", reason)]).await
+}
+
+/// Enters what happens now, as the fields of an [`Entry`].
+pub async fn enter(pool: &Pool, keys: &CrmKeys, subject: &str, fields: &[(&str, &str)]) -> Result<(), StoreError> {
     let at = pool.clock.now_ms().to_string();
-    let fields = [("at", at.as_str()), ("contact", contact), ("action", action), ("reason", reason)];
+    let fields = [&[("at", at.as_str())], fields].concat();
     let limit = redis::streams::StreamMaxlen::Approx(super::ledger::JOURNAL_LENGTH);
     let _: String = pool.get().await?.xadd_maxlen(keys.journal(subject), limit, "*", &fields).await?;
     Ok(())

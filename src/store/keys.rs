@@ -27,6 +27,9 @@ pub const ALERTS_FENCE: &str = "carnet:{watch}:fence";
 /// Hash: process → what its door has refused, as JSON.
 pub const DOORS: &str = "carnet:doors";
 
+/// What stands before a Google subject where a CRM account has its vendor.
+pub const GOOGLE: &str = "google";
+
 /// Keys of one CRM account (one slot).
 #[derive(Clone, Debug)]
 pub struct CrmKeys(String);
@@ -56,7 +59,7 @@ impl CrmKeys {
     pub fn generation(&self) -> String {
         self.key("generation")
     }
-    /// Limited mode. Hash: contact → JSON list of bodies not folded yet.
+    /// Limited mode. Hash: contact → bodies not folded yet, a line of JSON each.
     pub fn bodies(&self) -> String {
         self.key("bodies")
     }
@@ -212,7 +215,7 @@ impl CrmKeys {
 impl GoogleKeys {
     /// For a Google subject.
     pub fn new(subject: &str) -> Self {
-        Self(format!("carnet:{{google:{subject}}}"))
+        Self(format!("carnet:{{{GOOGLE}:{subject}}}"))
     }
     /// Who works on the account, expiring.
     pub fn lease(&self) -> String {

@@ -49,6 +49,10 @@ local function bury(contact, flat)
   while redis.call('XLEN', KEYS[13]) >= tonumber(ARGV[5]) do
     local oldest = redis.call('XRANGE', KEYS[13], '-', '+', 'COUNT', 1)[1]
     redis.call('XDEL', KEYS[13], oldest[1])
+    for i = 1, #oldest[2], 2 do
+      local whose = oldest[2][i] == 'contact' and oldest[2][i + 1]
+      if whose and redis.call('HGET', KEYS[20], whose) == oldest[1] then redis.call('HDEL', KEYS[20], whose) end
+    end
     redis.call('INCR', KEYS[21])
   end
   redis.call('HSET', KEYS[20], contact, redis.call('XADD', KEYS[13], '*', unpack(flat)))

@@ -4,7 +4,7 @@ use crate::{
     claim::{Account, Halt, note},
     google::call::Call,
     plan::{link::Link, stamp::stamps_of, twin::is_surplus_twin},
-    store::{current::SyncSpec, ledger::LedgerView, listing::Listing},
+    store::{current::SyncSpec, journal, keys::CrmKeys, ledger::LedgerView, listing::Listing},
 };
 
 use super::matching::read;
@@ -36,15 +36,29 @@ pub async fn fold(account: &mut Account, sync: &SyncSpec) -> Result<u64, Halt> {
         let kept = link.as_ref().map(|l| l.resource.clone()).filter(|r| twins.iter().any(|p| p.resource_name == *r));
         let kept = kept.or_else(|| twins.first().map(|p| p.resource_name.clone())).unwrap_or_default();
         for twin in twins.iter().filter(|p| p.resource_name != kept) {
-            let changed = !is_surplus_twin(twin, &sync.account.key, &contact.contact, &label, &sync.spec.map);
-            if changed || has_more(account, &twin.resource_name).await? {
+            let name = &twin.resource_name;
+            // The budget is waited for before the reading, so that the call follows it at once.
+            let token = account.pay(Call::Delete).await?;
+            let Some(twin) = read(account, std::slice::from_ref(name)).await?.into_values().flatten().next() else {
+                continue;
+            };
+            let changed = !is_surplus_twin(&twin, &sync.account.key, &contact.contact, &label, &sync.spec.map);
+            if changed || has_more(account, name).await? {
                 tracing::warn!(sync = %sync.spec.name, contact = %contact.contact, "a twin in Google was changed by its owner; merge the two there");
                 continue;
             }
-            let token = account.pay(Call::Delete).await?;
-            let result = account.tools.people.delete(&token, &twin.resource_name).await;
+            let result = account.tools.people.delete(&token, name).await;
             account.heard(Call::Delete, &token, result).await.map_err(Halt::Failure)?;
-            note(account, &[(twin.resource_name.clone(), None)]).await?;
+            let reason = format!("it was a twin of {kept}, exactly as we wrote it");
+            let entry = [
+                ("sync", sync.id.as_str()),
+                ("contact", &contact.contact),
+                ("action", "trashed"),
+                ("reason", &reason),
+                ("resource", name),
+            ];
+            journal::enter(&account.tools.pool, &CrmKeys::new(&sync.account.key), account.subject(), &entry).await?;
+            note(account, &[(name.clone(), None)]).await?;
             folded += 1;
             tracing::info!(sync = %sync.spec.name, contact = %contact.contact, "a twin in Google was folded");
         }

@@ -73,6 +73,24 @@ async fn a_session_changes_every_hour_and_ends_by_itself_and_by_logging_out() {
     service.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_when_the_hour_is_over_brings_the_next_cookie_too() {
+    let mut world = World::new().await;
+    world.set("CARNET_ADMIN_PASSWORD", PASSWORD);
+    let service = world.start().await;
+    let cookie = log_in(&service).await;
+    service.pool.clock.advance(HOUR);
+    let run = browser().post(format!("{}/syncs/phone/run", service.url));
+    let run = run.header(ORIGIN, &service.url).header(COOKIE, &cookie).send().await.expect("an answer");
+    let renewed = set_cookie(&run).expect("another cookie");
+    service.pool.clock.advance(Duration::from_secs(61));
+    assert_eq!((page(&service, &cookie).await, page(&service, &renewed).await), ((false, None), (true, None)));
+    let runs = service.runs();
+    until("the run to end", async || runs.current().await.expect("runs").is_some_and(|run| run.is_over())).await;
+    service.nothing_left().await;
+    service.stop().await;
+}
+
 /// The status of a call with this token.
 async fn call(world: &World, service: &Service, token: &str, method: Method, path: &str, body: Value) -> u16 {
     let url = format!("{}{path}", service.url);
@@ -118,6 +136,7 @@ async fn a_token_does_what_its_scope_says_until_it_is_revoked_and_leaves_a_trace
         (post.clone(), "/api/v1/syncs/phone/pause", nothing.clone(), [403, 200, 200]),
         (post.clone(), "/api/v1/syncs/phone/resume", nothing.clone(), [403, 200, 200]),
         (get.clone(), &reveal, nothing.clone(), [403, 403, 200]),
+        (get.clone(), &reveal.replace("reveal", "%72eveal"), nothing.clone(), [403, 403, 200]),
         (post, "/api/v1/dead/discard", json!({"all": {}}), [403, 403, 200]),
         (get.clone(), "/api/v1/audit", nothing.clone(), [403, 403, 200]),
     ];
@@ -140,7 +159,7 @@ async fn a_token_does_what_its_scope_says_until_it_is_revoked_and_leaves_a_trace
     };
     assert_eq!(traces("token operate", "POST /api/v1/syncs/phone/pause", "200"), 1, "{deeds:#?}");
     assert_eq!(traces("token read", "POST /api/v1/syncs/phone/pause", "403"), 1, "what was declined too");
-    assert_eq!(traces("token admin", &format!("GET /api/v1/dead/{letter}?reveal"), "200"), 1);
+    assert_eq!(traces("token admin", &format!("GET /api/v1/dead/{letter}?reveal"), "200"), 2);
     assert_eq!(traces("command line (", "token revoke admin", "asked"), 1);
     let of_calls = deeds.iter().filter(|deed| text(deed, "actor").starts_with("token "));
     assert!(of_calls.clone().count() > 5);

@@ -247,4 +247,11 @@ async fn with_a_listener_of_its_own_the_api_is_there_and_nowhere_else() {
     };
     until("the admin listener", async || status(&admin).await == Some(StatusCode::OK)).await;
     assert_eq!(status(&public).await, Some(StatusCode::NOT_FOUND));
+    // Probes of the port that everybody reaches are answered, and nothing else of the admin side is there.
+    for (path, there) in
+        [("healthz", StatusCode::OK), ("readyz", StatusCode::NOT_FOUND), ("metrics", StatusCode::NOT_FOUND)]
+    {
+        let answer = world.http.get(format!("http://{public}/{path}")).send().await.expect("an answer");
+        assert_eq!(answer.status(), there, "{path}");
+    }
 }

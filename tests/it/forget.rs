@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::world::{LABEL, Service, World, process::Process, until, user::resource};
+use crate::world::{LABEL, Service, World, process::Process, text, until, user::resource};
 
 const EMAIL: &str = "genevieve.lachance@exemple.ca";
+const TOKEN: &str = "the api token";
 
 fn genevieve() -> Value {
     json!({"firstName": "Geneviève", "lastName": "Lachance", "email": EMAIL, "phone": "+14385550199",
@@ -23,7 +24,7 @@ fn other(number: usize) -> Value {
 async fn begun() -> (World, BTreeMap<String, String>, Process, Service) {
     let mut world = World::new().await;
     let socket = world.dir.path().join("data/redis/redis.sock");
-    world.set("CARNET_TUNE_COALESCE_MS", 20);
+    world.set("CARNET_TUNE_COALESCE_MS", 20).set("CARNET_API_TOKEN", TOKEN);
     let settings = world.settings(&crate::world::process::free_address().await);
     world.apply_with(&settings);
     let process = world.spawn("carnet", &settings, &["serve"]);
@@ -167,6 +168,77 @@ async fn whom_a_word_means_is_asked_back_when_it_is_not_clear() {
     assert_eq!(done["persons"].as_array().map(Vec::len), Some(2));
     assert_gone(&world, &[EMAIL, "Lachance", &one, &two]).await;
     service.nothing_left().await;
+    process.victim().kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_counts_first_asks_back_and_erases_for_whoever_may() {
+    let (world, settings, process, service) = begun().await;
+    let one = world.crm_create(genevieve()).await;
+    let mut twin = genevieve();
+    twin["phone"] = "+14385550177".into();
+    let two = world.crm_create(twin).await;
+    service.quiet(&world).await;
+    let made = world.command(&settings, &["token", "create", "till", "--scope", "operate", "--json"]);
+    let operates = text(&serde_json::from_str(&made).expect("JSON"), "token");
+    let post = async |token: &str, body: Value| {
+        let request = world.http.post(format!("{}/api/v1/forget", service.url)).bearer_auth(token);
+        let answer = request.json(&body).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json::<Value>().await.expect("JSON"))
+    };
+    until("the token to be known", async || post(&operates, json!({"person": EMAIL})).await.0 == 403).await;
+    for body in [json!({}), json!({"person": 7}), json!({"person": EMAIL, "aply": true})] {
+        assert_eq!(post(TOKEN, body.clone()).await.0, 400, "{body}");
+    }
+    assert_eq!(post(TOKEN, json!({"person": "nobody@exemple.ca"})).await.0, 404);
+    let (status, several) = post(TOKEN, json!({"person": EMAIL, "apply": true})).await;
+    assert_eq!(status, 409, "{several}");
+    assert!(!several.to_string().contains(EMAIL), "{several}");
+
+    let (status, held) = post(TOKEN, json!({"person": EMAIL, "all": true})).await;
+    assert_eq!((status, &held["log_rewritten"]), (200, &json!(false)), "{held}");
+    assert!(held["persons"].as_array().expect("persons").iter().all(|person| person["dry_run"] == true), "{held}");
+    let (status, done) = post(TOKEN, json!({"person": EMAIL, "all": true, "apply": true})).await;
+    assert_eq!((status, &done["log_rewritten"]), (200, &json!(true)), "{done}");
+    assert_gone(&world, &[EMAIL, "Lachance", "4385550199", &one, &two]).await;
+    let audit = world.command(&settings, &["audit", "--json"]);
+    assert!(audit.contains("/api/v1/forget") && !audit.contains(EMAIL), "{audit}");
+    assert_eq!(world.people().await.len(), 2, "in Google both are as they were");
+    service.nothing_left().await;
+    process.victim().kill();
+}
+
+/// A client of the operator's leaves: nothing of theirs stays, and nothing of anybody else's goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_of_an_account_that_is_declared_no_more_is_found_and_goes() {
+    let (mut world, settings, process, service) = begun().await;
+    let id = world.crm_create(genevieve()).await;
+    world.crm_create(other(1)).await;
+    service.quiet(&world).await;
+    let location = world.location.clone();
+    let account = format!("highlevel/{location}");
+    let everybody = ["forget", "--crm", &format!("centiva/{location}"), "--everybody", "--yes"];
+    let (code, said) = outcome(&settings, &everybody);
+    assert!(code == Some(1) && said.contains("is still declared"), "{said}");
+
+    // Another location takes its place in the file.
+    let next = world.crm("POST", "locations", &json!({})).await;
+    (world.location, world.crm_token) = (text(&next, "id"), text(&next, "token"));
+    world.apply_with(&settings);
+    world.crm_create(other(2)).await;
+    let held = forget(&world, &settings, &[EMAIL, "--dry-run"]);
+    assert_eq!((&held["persons"][0]["contact"], &held["persons"][0]["crm"]), (&json!(id), &json!(account)), "{held}");
+    let held = forget(&world, &settings, &["--crm", &account, "--everybody"]);
+    assert!(held["persons"][0]["erased"]["links"].as_u64() == Some(2), "{held}");
+    assert_eq!(held["persons"][0]["dry_run"], true);
+    let gone = forget(&world, &settings, &["--crm", &account, "--everybody", "--yes"]);
+    assert_eq!(gone["persons"][0]["erased"], held["persons"][0]["erased"]);
+    let client = redis::Client::open(format!("unix://{}", world.dir.path().join("data/redis/redis.sock").display()));
+    let mut connection = client.expect("a client").get_multiplexed_async_connection().await.expect("a connection");
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("keys");
+    assert!(keys.iter().all(|key| !key.contains(&location)), "{keys:?}");
+    let (code, said) = outcome(&settings, &["forget", "--crm", &account, "--everybody", "--yes"]);
+    assert!(code == Some(1) && said.contains("there is no CRM account"), "{said}");
     process.victim().kill();
 }
 

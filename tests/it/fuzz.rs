@@ -3,12 +3,12 @@
 
 use std::{fs, panic::catch_unwind};
 
-#[path = "../../fuzz/subjects/mod.rs"]
+#[path = "../fuzzing/subjects/mod.rs"]
 mod subjects;
 
 /// Looks at each input of the subject's corpus; there are at least so many.
 fn all_is_well(subject: &str, least: usize, look: fn(&[u8])) {
-    let folder = format!("{}/fuzz/corpus/{subject}", env!("CARGO_MANIFEST_DIR"));
+    let folder = format!("{}/tests/fuzzing/corpus/{subject}", env!("CARGO_MANIFEST_DIR"));
     let files: Vec<_> = fs::read_dir(&folder).expect("a corpus").map(|entry| entry.expect("an entry").path()).collect();
     assert!(files.len() >= least, "{} inputs in {folder}", files.len());
     for file in files {

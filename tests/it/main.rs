@@ -32,6 +32,7 @@ mod model;
 mod needs;
 mod other_writer;
 mod own_redis;
+mod piled_up;
 mod preview;
 mod proof;
 mod proxied;

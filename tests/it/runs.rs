@@ -412,6 +412,8 @@ async fn what_was_put_in_order_in_google_is_told() {
     world.google_seed(&[twin]).await;
     service.reconcile().await;
     assert_eq!((report().await["twins"].clone(), world.stamped(&id).await.len()), (json!(1), 1));
+    let told = world.carnet(&["contact", "show", &id, "--json"]).await.json();
+    assert!(told.to_string().contains("it was a twin of people/"), "the journal has it: {told:#}");
 
     world.user("DELETE", &format!("groups/{LABEL}"), Value::Null).await;
     world.crm_seed(&[person("Luc", 2)]).await;

@@ -110,6 +110,7 @@ impl From<Declined> for ApiFailure {
             | Declined::SeveralAccounts { .. }
             | Declined::SeveralBrakes { .. }
             | Declined::SeveralMeant(_)
+            | Declined::StillDeclared(_)
             | Declined::NothingToRestore(_) => StatusCode::CONFLICT,
             Declined::ProcessesBehind(_) | Declined::AccountBusy => StatusCode::SERVICE_UNAVAILABLE,
             Declined::Store(_) | Declined::Registry(_) => StatusCode::SERVICE_UNAVAILABLE,

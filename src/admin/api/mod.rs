@@ -127,7 +127,9 @@ struct Gate {
 /// Only whoever has a token of this scope; what changes something, or shows what is masked elsewhere, is written down.
 async fn let_in(State(Gate { api, scope }): State<Gate>, mut request: Request, next: Next) -> Response {
     let Some(bearer) = api.access.bearer(request.headers()) else { return ApiFailure::no_token().into_response() };
-    let is_reveal = request.uri().query().is_some_and(|query| query.contains("reveal"));
+    // As the endpoint reads it, whatever of it is escaped.
+    let query = request.uri().query().unwrap_or_default();
+    let is_reveal = url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "reveal");
     let shown = if is_reveal { "?reveal" } else { "" };
     let action = format!("{} {BASE}{}{shown}", request.method(), request.uri().path());
     let deed = traced(Deed::new(format!("token {}", bearer.name), action, ""), request.extensions());

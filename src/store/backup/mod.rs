@@ -16,9 +16,8 @@ use redis::AsyncCommands as _;
 use serde::Serialize;
 
 use super::{
-    StoreError,
-    current::Current,
-    erase,
+    StoreError, erase,
+    forgotten::Forgotten,
     highwater::Highwater,
     installation::Installation,
     keys::{AUDIT, DECLARED, INSTALLATION, PROCESSES, WORKERS},
@@ -230,12 +229,10 @@ async fn forget_again(pool: &Pool, registry: &RegistryStore) -> Result<(), Backu
     if held.forgotten.is_empty() {
         return Ok(());
     }
-    // Only to know the accounts: the epoch is not begun yet.
-    let nowhere = Installation { id: String::new(), epoch: 0, epoch_at: 0 };
-    let current = Current::open(&held, nowhere, registry.sealer()).map_err(RegistryError::from)?;
-    for account in current.accounts.keys() {
+    let forgotten = Forgotten::open(&held, registry.sealer()).map_err(RegistryError::from)?;
+    for account in &erase::accounts(pool).await? {
         let contacts = erase::contacts(pool, account).await?;
-        for contact in contacts.iter().filter(|contact| current.forgotten.holds(account, contact)) {
+        for contact in contacts.iter().filter(|contact| forgotten.holds(account, contact)) {
             // There is no listing in a backup, and so no stamp.
             erase::Erase { pool, account, contact, stamp: "", really: true }.run().await?;
         }

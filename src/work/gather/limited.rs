@@ -37,10 +37,11 @@ const FOLD: &str = "
 local held = redis.call('HGET', KEYS[2], ARGV[1])
 local folded = held and cjson.decode(held).folded or 0
 if folded ~= tonumber(ARGV[2]) then return 0 end
-local text = redis.call('HGET', KEYS[1], ARGV[1])
-local left, done = {}, tonumber(ARGV[3])
-for i, event in ipairs(text and cjson.decode(text) or {}) do if i > done then left[#left + 1] = event end end
-if #left == 0 then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(left)) end
+local text = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+local from = 1
+for _ = 1, tonumber(ARGV[3]) do from = (string.find(text, '\\n', from, true) or #text) + 1 end
+local left = string.sub(text, from)
+if left == '' then redis.call('HDEL', KEYS[1], ARGV[1]) else redis.call('HSET', KEYS[1], ARGV[1], left) end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
 return 1";
 
@@ -74,7 +75,8 @@ async fn one(
         redis::pipe().atomic().hget(keys.bodies(), contact).hget(keys.held(), contact).query_async(connection).await?;
     let before: Held = held.map_or_else(|| Ok(Held::default()), |text| decode("a held contact", &text))?;
     let known = before.folded > 0 || bodies.is_some();
-    let events: Vec<Event> = bodies.map_or_else(|| Ok(Vec::new()), |text| decode("event bodies", &text))?;
+    let bodies = bodies.unwrap_or_default();
+    let events = bodies.lines().map(|line| decode("event bodies", line)).collect::<Result<Vec<Event>, _>>()?;
     let after = fold(sync, asked, contact, before.clone(), &events);
     if !events.is_empty() {
         let folded: i64 = redis::Script::new(FOLD)

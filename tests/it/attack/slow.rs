@@ -9,7 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{BOUND, Siege};
+use super::{ATTACKER, BOUND, Siege};
 use crate::world::until;
 
 /// Drips the rest of `bytes` behind its first `at_once`, and answers what is said until the connection is closed.
@@ -126,6 +126,34 @@ async fn one_address_has_its_share_of_connections_and_no_more() {
             .is_ok_and(|answer| answer.status().is_success())
     })
     .await;
+    siege.lifted(0).await;
+}
+
+/// Through a proxy all connections are the proxy's: who is who is told by what it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_behind_a_proxy_has_its_share_and_no_more() {
+    let siege =
+        Siege::begin(&[("CARNET_TRUSTED_PROXIES", ATTACKER), ("CARNET_TUNE_CONNECTIONS_PER_ADDRESS", "4")]).await;
+    let slow = async |client: &str| {
+        let mut connection = siege.connect().await;
+        let head = format!("POST /webhooks/github HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {client}\r\n");
+        let body = "connection: close\r\ncontent-length: 100000\r\n\r\n ";
+        connection.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
+        silent(connection).await
+    };
+    let answers = join_all((0..20).map(|_| slow("203.0.113.7"))).await;
+    let put_off = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 429")).count();
+    assert!(
+        put_off >= 16 && answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 408")).count() >= 1,
+        "{answers:?}"
+    );
+    assert!(
+        answers.iter().filter(|a| a.starts_with("HTTP/1.1 429")).all(|a| a.contains("retry-after: 30")),
+        "{answers:?}"
+    );
+    let others: Vec<String> = (0..20).map(|number| format!("203.0.113.{}", 50 + number)).collect();
+    let answers = join_all(others.iter().map(|client| slow(client))).await;
+    assert!(answers.iter().all(|answer| answer.starts_with("HTTP/1.1 408")), "others are heard: {answers:?}");
     siege.lifted(0).await;
 }
 

@@ -79,7 +79,7 @@ fn tools() -> Tools {
     let sealer = Arc::new(Sealer::new(&"a key for fuzzing".into()).expect("a key"));
     let registry = RegistryStore::new(pool.clone(), sealer.clone(), SnapshotFile::in_dir(&nowhere));
     let highwater = Arc::new(Highwater::open(&nowhere));
-    let guard = Arc::new(Guard::new(pool.clone(), registry.clone(), highwater.clone()));
+    let guard = Arc::new(Guard::new(pool.clone(), registry.clone(), highwater.clone(), true));
     let installation = Installation { id: String::new(), epoch: 0, epoch_at: 0 };
     let current = Current::open(&Registry::default(), installation, &sealer).expect("a configuration");
     let (_, current) = watch::channel(Arc::new(current));
