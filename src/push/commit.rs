@@ -40,7 +40,7 @@ impl Context<'_> {
     /// A task that Google did: what to write down. `after` is the person as Google answered; `None` for a trashed one.
     pub fn done(&self, task: &Task, after: Option<&Person>) -> Result<Step, StoreError> {
         let mut step = Step::of(&task.contact);
-        step.generation = Some(task.mark.generation);
+        step.answer(&task.mark);
         step.clean = true;
         step.count = Some(task.count);
         step.also = task.also;
@@ -83,7 +83,7 @@ impl Context<'_> {
     /// A step that puts the contact off, longer with each try.
     pub fn again(&self, contact: &str, mark: &Mark, why: &'static str) -> Step {
         let mut step = Step::of(contact);
-        step.generation = Some(mark.generation);
+        step.answer(mark);
         step.tries = Some(mark.tries + 1);
         let wait = crate::claim::backoff(&self.tools.settings.tune, mark.tries);
         step.due = Some(self.tools.pool.clock.now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
@@ -106,7 +106,7 @@ impl Context<'_> {
         let tried = mark.tried.iter().map(|tried| Attempt { at: time(tried.at), why: tried.why.clone() });
         let last = Attempt { at: now.clone(), why: reason.to_owned() };
         let mut step = Step::of(contact);
-        step.generation = Some(mark.generation);
+        step.answer(mark);
         step.clean = true;
         step.count = Some("dead");
         step.intent = Some(None);

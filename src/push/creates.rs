@@ -153,7 +153,7 @@ fn withdrawn(task: &Task) -> Step {
 fn uncertain(account: &Account, task: &Task) -> Step {
     let tune = &account.tools.settings.tune;
     let mut step = Step::of(&task.contact);
-    step.generation = Some(task.mark.generation);
+    step.answer(&task.mark);
     step.due = Some(
         account.tools.pool.clock.now_ms()
             + i64::try_from((account.lease.remaining() + tune.google_timeout).as_millis()).unwrap_or(0),

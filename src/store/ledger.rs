@@ -70,6 +70,9 @@ pub struct Step {
     /// The mark's generation that this step answers.
     #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
+    /// The run that the mark belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
     /// New link.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "put")]
     pub link: Option<Option<String>>,
@@ -137,6 +140,12 @@ impl Step {
     /// A step of this contact that changes nothing yet.
     pub fn of(contact: &str) -> Self {
         Self { contact: contact.to_owned(), ..Self::default() }
+    }
+
+    /// It answers this mark.
+    pub fn answer(&mut self, mark: &Mark) {
+        self.generation = Some(mark.generation);
+        self.run.clone_from(&mark.run);
     }
 }
 

@@ -116,9 +116,20 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
       redis.call('ZADD', m.bulk and KEYS[10] or KEYS[9], s.due, contact)
       if s.reread then redis.call('HDEL', KEYS[11], contact) end
     end
-  elseif m and s.clean and m.run and given(s.count) then
-    -- The next look at it will be counted; this one was for nothing.
-    if redis.call('HEXISTS', KEYS[12], m.run .. ':left') == 1 then redis.call('HINCRBY', KEYS[12], m.run .. ':again', 1) end
+  elseif m and s.clean and m.run and given(s.count) and redis.call('HEXISTS', KEYS[12], m.run .. ':left') == 1 then
+    redis.call('HINCRBY', KEYS[12], m.run .. ':again', 1)
+    -- What happened meanwhile is no longer the run's: else a contact that changes all the time would keep it from ending.
+    if s.run == m.run then
+      redis.call('HINCRBY', KEYS[12], m.run .. ':left', -1)
+      redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.count, 1)
+      if given(s.also) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.also, 1) end
+      m.run = nil
+      redis.call('HSET', KEYS[8], contact, cjson.encode(m))
+    end
+  elseif m and given(s.stale) then
+    -- Else readings of a contact of which the CRM tells all the time would be too old for ever.
+    m.stale = math.max(m.stale or 0, s.stale)
+    redis.call('HSET', KEYS[8], contact, cjson.encode(m))
   end
 end
 redis.call('SET', KEYS[14], ARGV[6])

@@ -128,7 +128,7 @@ pub(super) fn retire(
 /// Nothing to do in Google: the link goes, or becomes `after`.
 fn forget(contact: &str, mark: &Mark, link: &Link, after: Option<&Link>) -> Step {
     let mut step = Step::of(contact);
-    step.generation = Some(mark.generation);
+    step.answer(mark);
     step.clean = true;
     step.count = Some("removed");
     step.link = Some(after.and_then(|link| serde_json::to_string(link).ok()));

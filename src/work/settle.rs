@@ -67,7 +67,7 @@ pub async fn doubt(account: &mut Account, item: &Item) -> Result<(), Halt> {
 /// The contact is clean.
 pub fn clean(contact: &str, mark: &Mark, count: &'static str) -> Step {
     let mut step = Step::of(contact);
-    step.generation = Some(mark.generation);
+    step.answer(mark);
     step.clean = true;
     step.count = Some(count);
     step
@@ -120,7 +120,7 @@ pub fn later(
         return context.again(&item.contact, &item.mark, why);
     }
     let mut step = Step::of(&item.contact);
-    step.generation = Some(item.mark.generation);
+    step.answer(&item.mark);
     step.due = Some(context.tools.pool.clock.now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
     step.stale = stale.then_some(item.mark.stale + 1);
     step.why = Some(why);
@@ -131,7 +131,7 @@ pub fn later(
 /// The end of an uncertain create is known: looked at again at once, alone if it had failed in a batch.
 pub fn resolved(context: &Context<'_>, item: &Item, alone: bool) -> Step {
     let mut step = Step::of(&item.contact);
-    step.generation = Some(item.mark.generation);
+    step.answer(&item.mark);
     step.intent = Some(None);
     step.due = Some(context.tools.pool.clock.now_ms());
     step.why = Some(if alone { "alone" } else { "resolved" });

@@ -82,7 +82,7 @@ pub fn soon(context: &Context<'_>, item: &super::batch::Item) -> Step {
 /// The contact waits until then.
 pub fn waiting(contact: &str, mark: &Mark, until: i64) -> Step {
     let mut step = Step::of(contact);
-    step.generation = Some(mark.generation);
+    step.answer(mark);
     step.due = Some(until);
     step.why = Some("uncertain_create");
     step

@@ -225,6 +225,15 @@ impl Story {
     }
 }
 
+impl Drop for Story {
+    /// What a story that failed leaves to read.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.world.log("carnet"));
+        }
+    }
+}
+
 /// As the replicas of a first deployment do.
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_begin_together_are_one_installation() {

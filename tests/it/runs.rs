@@ -1,5 +1,7 @@
 //! Runs as people have them in hand: watched, paused, cancelled, joined, and told of afterwards.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use carnet::store::{
     keys::{GoogleKeys, WORKERS},
     runs::{Run, RunState},
@@ -243,6 +245,41 @@ async fn a_contact_that_a_webhook_told_of_outlives_the_run() {
     service.quiet(&world).await;
     assert_eq!(world.only(&id).await["names"][0]["familyName"], "Vite");
     assert!(world.people().await.len() < MANY);
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+/// Each look at the contact is overtaken by the next event. The run has seen it all the same; what came meanwhile is not the run's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_of_which_the_crm_tells_all_the_time_keeps_no_run_from_ending() {
+    let world = World::new().await;
+    let service = world.start().await;
+    world.crm_seed(&[person("Anne", 1)]).await;
+    let id = text(&world.crm_dump().await[0], "id");
+    // Reading it takes longer than the next event takes to come.
+    world.crm("POST", "faults", &json!({"path": format!("/contacts/{id}"), "delayMs": 400})).await;
+    let over = AtomicBool::new(false);
+    let telling = async {
+        while !over.load(Ordering::Relaxed) {
+            assert_eq!(world.knock(&service.url, &id).await.0, 202);
+        }
+    };
+    let running = async {
+        service.runs().ask("asked").await.expect("asked");
+        let mut ended = None;
+        until("the run to end", async || {
+            ended = service.runs().current().await.expect("runs").filter(Run::is_over);
+            ended.is_some()
+        })
+        .await;
+        over.store(true, Ordering::Relaxed);
+        ended.expect("a run")
+    };
+    let ((), run) = tokio::join!(telling, running);
+    assert!(run.counts.get("again").is_some_and(|times| *times >= 1), "it was overtaken: {run:?}");
+    world.crm("DELETE", "faults", &Value::Null).await;
+    service.quiet(&world).await;
+    assert_eq!(world.people().await.len(), 1);
     service.nothing_left().await;
     service.stop().await;
 }
