@@ -2,7 +2,7 @@
 //! contact's id, so that no later event and no reconcile brings the person back out of the blue. Nothing is written to Google: the
 //! contact there is its owner's.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
@@ -134,14 +134,10 @@ impl Desk {
         let mut held = Vec::new();
         if let Some(erasing) = erasing {
             self.all_know(self.current.revision).await?;
-            for subject in subjects(&self.pool, &key).await? {
-                held.push(self.hold(&key, &subject, erasing).await?);
-            }
+            held = self.hold_all(&key, &subjects(&self.pool, &key).await?, erasing).await?;
         }
         let erased = everything(&self.pool, &key, erasing.is_some()).await;
-        for lease in held {
-            lease.release().await?;
-        }
+        let_go(held).await?;
         let contact = String::new();
         let erased = Erased { crm: name, contact, dry_run: erasing.is_none(), erased: erased?, in_google: Vec::new() };
         self.end(vec![erased], erasing).await
@@ -221,15 +217,10 @@ impl Desk {
         let revision = self.close_the_door(&account.key, contact).await?;
         self.all_know(revision).await?;
         let subjects = subjects(&self.pool, &account.key).await?;
-        let mut held = Vec::with_capacity(subjects.len());
-        for subject in &subjects {
-            held.push(self.hold(&account.key, subject, erasing).await?);
-        }
+        let held = self.hold_all(&account.key, &subjects, erasing).await?;
         let erased = self.erase(&account.key, contact, true).await;
         let noted = self.note_erasure(&account.key, &subjects, &erased).await;
-        for lease in held {
-            lease.release().await?;
-        }
+        let_go(held).await?;
         noted?;
         Ok(report(meant, erased?, in_google, false))
     }
@@ -237,7 +228,7 @@ impl Desk {
     async fn note_erasure(
         &self,
         account: &AccountKey,
-        subjects: &std::collections::BTreeSet<String>,
+        subjects: &BTreeSet<String>,
         erased: &Result<Counts, StoreError>,
     ) -> Result<(), StoreError> {
         if !erased.as_ref().is_ok_and(|counts| !counts.is_empty()) {
@@ -281,6 +272,19 @@ impl Desk {
         failed.map_or(Ok(registry.revision), |error| Err(crate::store::registry::RegistryError::from(error).into()))
     }
 
+    async fn hold_all(
+        &self,
+        account: &AccountKey,
+        subjects: &BTreeSet<String>,
+        erasing: Erasing<'_>,
+    ) -> Result<Vec<Lease>, Declined> {
+        let mut held = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            held.push(self.hold(account, subject, erasing).await?);
+        }
+        Ok(held)
+    }
+
     /// Takes the Google account from its worker once that lets go after its slice, and locks out one that was held up.
     async fn hold(&self, account: &AccountKey, subject: &str, erasing: Erasing<'_>) -> Result<Lease, Declined> {
         let Erasing { holder, lease: length, .. } = erasing;
@@ -297,6 +301,13 @@ impl Desk {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+async fn let_go(held: Vec<Lease>) -> Result<(), StoreError> {
+    for lease in held {
+        lease.release().await?;
+    }
+    Ok(())
 }
 
 fn report(meant: &Meant, erased: Counts, in_google: Vec<String>, dry_run: bool) -> Erased {

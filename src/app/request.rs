@@ -67,9 +67,7 @@ fn usual(method: &Method) -> &'static str {
 pub(super) async fn shared(State(shares): State<Shares>, request: Request, next: Next) -> Response {
     let share = Caller::of(request.extensions()).network().map(|client| shares.take(client));
     if matches!(share, Some(None)) {
-        let busy =
-            refused(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests of one client at a time");
-        return ([(RETRY_AFTER, "30")], busy).into_response();
+        return put_off("30", "too_many_requests", "too many requests of one client at a time");
     }
     next.run(request).await
 }
@@ -93,14 +91,18 @@ impl Patience {
 pub(super) async fn body_within(State(patience): State<Patience>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(_room) = patience.room.try_acquire_many(u32::from(!body.is_end_stream())) else {
-        let busy = refused(StatusCode::TOO_MANY_REQUESTS, "busy", "too many requests at a time");
-        return ([(RETRY_AFTER, "5")], busy).into_response();
+        return put_off("5", "busy", "too many requests at a time");
     };
     match tokio::time::timeout(patience.time, to_bytes(body, BODY)).await {
         Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
         Ok(Err(_)) => refused(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large or was cut short"),
         Err(_) => refused(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
     }
+}
+
+/// To come again after so many seconds.
+fn put_off(seconds: &'static str, code: &str, sentence: &str) -> Response {
+    ([(RETRY_AFTER, seconds)], refused(StatusCode::TOO_MANY_REQUESTS, code, sentence)).into_response()
 }
 
 fn refused(status: StatusCode, code: &str, sentence: &str) -> Response {

@@ -26,6 +26,25 @@ local function add(key, limit, flat)
   redis.call('XADD', key, 'MAXLEN', '~', limit, '*', unpack(flat))
 end
 
+-- Names and values of an entry.
+local function named(flat)
+  local fields = {}
+  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
+  return fields
+end
+
+-- A run that was given up has no counters any more.
+local function counts(run)
+  return run and redis.call('HEXISTS', KEYS[12], run .. ':left') == 1
+end
+
+-- The run has seen a contact, with what the step says of it.
+local function seen(run, s)
+  redis.call('HINCRBY', KEYS[12], run .. ':left', -1)
+  if given(s.count) then redis.call('HINCRBY', KEYS[12], run .. ':' .. s.count, 1) end
+  if given(s.also) then redis.call('HINCRBY', KEYS[12], run .. ':' .. s.also, 1) end
+end
+
 -- Takes the letter of a contact away, and answers it.
 local function unbury(contact)
   local id = redis.call('HGET', KEYS[20], contact)
@@ -33,10 +52,7 @@ local function unbury(contact)
   local found = redis.call('XRANGE', KEYS[13], id, id)
   redis.call('XDEL', KEYS[13], id)
   redis.call('HDEL', KEYS[20], contact)
-  if not found[1] then return nil end
-  local letter = {}
-  for i = 1, #found[1][2], 2 do letter[found[1][2][i]] = found[1][2][i + 1] end
-  return letter
+  return found[1] and named(found[1][2])
 end
 
 -- One letter for each contact: the newest, which knows since when and how often.
@@ -49,10 +65,8 @@ local function bury(contact, flat)
   while redis.call('XLEN', KEYS[13]) >= tonumber(ARGV[5]) do
     local oldest = redis.call('XRANGE', KEYS[13], '-', '+', 'COUNT', 1)[1]
     redis.call('XDEL', KEYS[13], oldest[1])
-    for i = 1, #oldest[2], 2 do
-      local whose = oldest[2][i] == 'contact' and oldest[2][i + 1]
-      if whose and redis.call('HGET', KEYS[20], whose) == oldest[1] then redis.call('HDEL', KEYS[20], whose) end
-    end
+    local whose = named(oldest[2]).contact
+    if whose and redis.call('HGET', KEYS[20], whose) == oldest[1] then redis.call('HDEL', KEYS[20], whose) end
     redis.call('INCR', KEYS[21])
   end
   redis.call('HSET', KEYS[20], contact, redis.call('XADD', KEYS[13], '*', unpack(flat)))
@@ -95,12 +109,7 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
         redis.call('HDEL', KEYS[16], contact)
         if not s.keep_word then redis.call('HDEL', KEYS[18], contact) end
       end
-      -- A run that was given up has no counters any more.
-      if m.run and redis.call('HEXISTS', KEYS[12], m.run .. ':left') == 1 then
-        redis.call('HINCRBY', KEYS[12], m.run .. ':left', -1)
-        if given(s.count) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.count, 1) end
-        if given(s.also) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.also, 1) end
-      end
+      if counts(m.run) then seen(m.run, s) end
     elseif given(s.due) then
       if given(s.tries) then
         if s.tries > (m.tries or 0) then
@@ -116,13 +125,11 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
       redis.call('ZADD', m.bulk and KEYS[10] or KEYS[9], s.due, contact)
       if s.reread then redis.call('HDEL', KEYS[11], contact) end
     end
-  elseif m and s.clean and m.run and given(s.count) and redis.call('HEXISTS', KEYS[12], m.run .. ':left') == 1 then
+  elseif m and s.clean and given(s.count) and counts(m.run) then
     redis.call('HINCRBY', KEYS[12], m.run .. ':again', 1)
     -- What happened meanwhile is no longer the run's: else a contact that changes all the time would keep it from ending.
     if s.run == m.run then
-      redis.call('HINCRBY', KEYS[12], m.run .. ':left', -1)
-      redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.count, 1)
-      if given(s.also) then redis.call('HINCRBY', KEYS[12], m.run .. ':' .. s.also, 1) end
+      seen(m.run, s)
       m.run = nil
       redis.call('HSET', KEYS[8], contact, cjson.encode(m))
     end

@@ -34,6 +34,17 @@ async fn begun() -> (World, BTreeMap<String, String>, Process, Service) {
     (world, settings, process, service)
 }
 
+/// Two contacts that share an e-mail address.
+async fn two_of_one_address(world: &World, service: &Service) -> (String, String) {
+    let one = world.crm_create(genevieve()).await;
+    let mut twin = genevieve();
+    twin["firstName"] = "Gaston".into();
+    twin["phone"] = "+14385550177".into();
+    let two = world.crm_create(twin).await;
+    service.quiet(world).await;
+    (one, two)
+}
+
 fn forget(world: &World, settings: &BTreeMap<String, String>, args: &[&str]) -> Value {
     let args = [&["forget"], args, &["--json"]].concat();
     serde_json::from_str(&world.command(settings, &args)).expect("JSON")
@@ -151,12 +162,7 @@ async fn a_person_is_erased_from_redis_and_disk_and_does_not_come_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whom_a_word_means_is_asked_back_when_it_is_not_clear() {
     let (world, settings, process, service) = begun().await;
-    let one = world.crm_create(genevieve()).await;
-    let mut twin = genevieve();
-    twin["firstName"] = "Gaston".into();
-    twin["phone"] = "+14385550177".into();
-    let two = world.crm_create(twin).await;
-    service.quiet(&world).await;
+    let (one, two) = two_of_one_address(&world, &service).await;
     let (code, said) = outcome(&settings, &["forget", EMAIL, "--yes"]);
     assert!(code == Some(1) && said.contains("several contacts are meant") && said.contains("--all"), "{said}");
     assert!(said.contains(&one) && said.contains(&two) && !said.contains(EMAIL), "{said}");
@@ -174,11 +180,7 @@ async fn whom_a_word_means_is_asked_back_when_it_is_not_clear() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_counts_first_asks_back_and_erases_for_whoever_may() {
     let (world, settings, process, service) = begun().await;
-    let one = world.crm_create(genevieve()).await;
-    let mut twin = genevieve();
-    twin["phone"] = "+14385550177".into();
-    let two = world.crm_create(twin).await;
-    service.quiet(&world).await;
+    let (one, two) = two_of_one_address(&world, &service).await;
     let made = world.command(&settings, &["token", "create", "till", "--scope", "operate", "--json"]);
     let operates = text(&serde_json::from_str(&made).expect("JSON"), "token");
     let post = async |token: &str, body: Value| {
@@ -274,8 +276,7 @@ async fn a_backup_does_not_bring_back_who_was_erased_after_it() {
     world.command(&settings, &["backup", &file]);
     forget(&world, &settings, &[&id, "--yes"]);
     // Stopped in order, so that nobody takes it for running.
-    let stopped = std::process::Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
-    assert!(stopped.expect("kill is there").success());
+    process.end();
     // Its Redis goes with it, last of all; then a command has one of its own.
     let socket = world.dir.path().join("data/redis/redis.sock");
     until("the service to end", async || tokio::net::UnixStream::connect(&socket).await.is_err()).await;

@@ -119,8 +119,7 @@ async fn a_key_that_carnet_made_is_rotated_while_the_service_runs_and_a_killed_r
 
 /// Stopped in order; one of two is left.
 async fn ended(process: &Process, settings: &BTreeMap<String, String>) {
-    let asked = std::process::Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
-    assert!(asked.expect("kill is there").success());
+    process.end();
     until("the process to leave", async || listed(settings)["processes"] == 1).await;
     process.victim().kill();
 }

@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::world::{LABEL, World, judge::person, process::free_address, server::RedisServer, until};
+use crate::{
+    events::LOCATION,
+    samples::WORKFLOW,
+    world::{LABEL, World, judge::person, process::free_address, server::RedisServer, until},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_workers_the_door_is_shut_before_redis_is_full() {
@@ -42,18 +46,6 @@ async fn without_workers_the_door_is_shut_before_redis_is_full() {
     work.victim().kill();
 }
 
-const LEADS: &str = r#"
-    [[crm]]
-    name = "lead"
-    kind = "highlevel-workflow"
-    [crm.signature]
-    scheme = "token"
-    header = "X-Carnet-Token"
-    secrets = ["workflow-secret"]
-    [[crm.account]]
-    id = "forms"
-"#;
-
 /// In limited mode a body is all that will ever be known of a contact, so it is kept; but a sync that stands still for long must
 /// not fill Redis for everybody.
 #[tokio::test(flavor = "multi_thread")]
@@ -61,14 +53,14 @@ async fn bodies_that_wait_for_a_paused_sync_shut_the_door_of_their_account_alone
     let mut world = World::new().await;
     world.set("CARNET_TUNE_SWEEP_MS", 50).set("CARNET_TUNE_BODIES_MAX", 100_000);
     let sync = format!(
-        "[[sync]]\nname = \"leads\"\ncrm = \"lead/forms\"\ngoogle = \"office\"\nlabel = \"{LABEL}\"\nevery = \"off\"\n"
+        "[[sync]]\nname = \"leads\"\ncrm = \"lead/{LOCATION}\"\ngoogle = \"office\"\nlabel = \"{LABEL}\"\nevery = \"off\"\n"
     );
-    let service = world.start_bare(&format!("{}\n{LEADS}\n{sync}", world.declared())).await;
+    let service = world.start_bare(&format!("{}\n{WORKFLOW}\n{sync}", world.declared())).await;
     let post = async |number: usize| {
         let body = json!({
             "contact_id": format!("lead{}", number % 3), "first_name": "Luc", "last_name": format!("Roy{}", number % 3),
             "phone": format!("+1514555{:04}", number % 3), "company_name": format!("Maison {number}"),
-            "notes": "x".repeat(2_000), "location": {"id": "forms"},
+            "notes": "x".repeat(2_000), "location": {"id": LOCATION},
         });
         let request = world.http.post(format!("{}/webhooks/lead", service.url)).json(&body);
         let answer = request.header("X-Carnet-Token", "workflow-secret").send().await.expect("an answer");

@@ -154,8 +154,7 @@ async fn logs_hold_neither_personal_data_nor_secrets() {
     .await;
     until("the change to be in Google", async || world.only(&id).await.to_string().contains("Immobilier Cerisiers"))
         .await;
-    let asked = std::process::Command::new("kill").arg(child.id().expect("an id").to_string()).status();
-    assert!(asked.expect("kill").success());
+    crate::world::process::send("-TERM", child.id().expect("an id"));
     let began = Instant::now();
     assert!(child.wait().await.expect("it ends").success());
     assert!(began.elapsed() < PATIENCE);

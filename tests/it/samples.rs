@@ -12,7 +12,8 @@ use crate::{
 };
 
 const CONTACT: &str = "Zr4kWc8NtY1uHs6eVd3p";
-const WORKFLOW: &str = r#"
+/// Forms and workflows of one location, in limited mode.
+pub const WORKFLOW: &str = r#"
     [[crm]]
     name = "lead"
     kind = "highlevel-workflow"

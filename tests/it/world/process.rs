@@ -81,10 +81,14 @@ impl Process {
     }
 
     fn signal(&self, signal: &str) {
-        let id = self.id();
-        let done = Command::new("kill").args([signal, &id.to_string()]).status().expect("kill is there");
-        assert!(done.success(), "kill {signal} {id}");
+        send(signal, self.id());
     }
+}
+
+/// Sends a signal, such as `-STOP`, to the process with this number.
+pub fn send(signal: &str, id: u32) {
+    let done = Command::new("kill").args([signal, &id.to_string()]).status().expect("kill is there");
+    assert!(done.success(), "kill {signal} {id}");
 }
 
 impl Drop for Process {

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::until;
+use super::{process::send, until};
 
 /// The server; its data outlive a kill.
 pub struct RedisServer {
@@ -85,18 +85,12 @@ impl RedisServer {
 
     /// Holds it still: connections stay, and nothing is answered.
     pub fn hold(&self) {
-        self.signal("-STOP");
+        send("-STOP", self.child.id());
     }
 
     /// Lets it go on as if nothing had happened.
     pub fn let_go_on(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        let done = Command::new("kill").args([signal, &id]).status().expect("kill is there");
-        assert!(done.success(), "kill {signal} {id}");
+        send("-CONT", self.child.id());
     }
 
     /// Started again on the data that it has.
