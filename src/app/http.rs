@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     places::{Place, Places, Shares},
-    request,
+    request, rest,
 };
 use crate::{caller::Caller, config::Settings};
 
@@ -50,7 +50,8 @@ pub async fn serve(listener: TcpListener, routes: Router, settings: Arc<Settings
     let server = Server {
         routes: routes
             .layer(middleware::from_fn_with_state(Shares::new(settings.tune.connections_per_address), request::shared))
-            .layer(middleware::from_fn(request::traced)),
+            .layer(middleware::from_fn(request::traced))
+            .layer(middleware::from_fn(rest::taken_in)),
         places: Places::new(settings.tune.connections_per_address, settings.trusted_proxies.clone()),
         proxies: settings.trusted_proxies.as_slice().into(),
         headers_within: settings.tune.headers_timeout,

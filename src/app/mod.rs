@@ -7,6 +7,7 @@ mod http;
 mod keeper;
 mod places;
 mod request;
+mod rest;
 
 use std::{sync::Arc, time::Duration};
 

@@ -128,10 +128,12 @@ async fn what_was_signed_arrives_as_it_was_sent(kind: Kind) {
         assert_eq!(send(&client, moved).await.status(), 401, "{path}");
     }
 
-    // One byte more than may be, and the same without saying so.
+    // One byte more than may be, often enough to meet the proxy in the middle of it, and the same without saying so.
     let large = vec![b' '; (1 << 20) + 1];
-    let answer = send(&client, post.signed("github", "/webhooks/github", &large)).await;
-    assert_eq!(answer.status(), 413);
+    for _ in 0..30 {
+        let answer = send(&client, post.signed("github", "/webhooks/github", &large)).await;
+        assert_eq!(answer.status(), 413);
+    }
     let answer = stage.raw(&in_pieces("sha256=00", &large, 100_000)).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert_eq!(post.received().await.len(), 5 * 3 + 1 + 3);
