@@ -9,7 +9,11 @@ use super::{
     call::Call,
     failure::Failure,
     people::{People, send},
+    person::ClientDataValue,
 };
+
+/// What is read of a label.
+const FIELDS: &str = "clientData,groupType,memberCount,name";
 
 /// A label.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +27,8 @@ pub struct Group {
     pub group_type: String,
     /// Contacts in it; lags behind writes.
     pub member_count: u64,
+    /// What programs wrote into it.
+    pub client_data: Vec<ClientDataValue>,
 }
 
 impl Group {
@@ -57,7 +63,7 @@ impl People {
         let mut groups = Vec::new();
         let mut page_token = None;
         loop {
-            let mut query = vec![("pageSize", "1000".to_owned())];
+            let mut query = vec![("pageSize", "1000".to_owned()), ("groupFields", FIELDS.to_owned())];
             query.extend(page_token.map(|t| ("pageToken", t)));
             let request = self.request(Method::GET, "contactGroups", token).query(&query);
             let answer: GroupsAnswer = send(Call::Groups, request).await?;
@@ -69,9 +75,15 @@ impl People {
         }
     }
 
-    /// Creates a label ([`Call::CreateGroup`]). [`Failure::AlreadyExists`]: there is one of that name.
-    pub async fn create_group(&self, token: &SecretString, name: &str) -> Result<Group, Failure> {
-        let body = json!({ "contactGroup": { "name": name } });
+    /// Creates a label with a mark in its `clientData` ([`Call::CreateGroup`]). [`Failure::AlreadyExists`]: there is one of
+    /// that name.
+    pub async fn create_group(
+        &self,
+        token: &SecretString,
+        name: &str,
+        mark: &ClientDataValue,
+    ) -> Result<Group, Failure> {
+        let body = json!({ "contactGroup": { "name": name, "clientData": [mark] } });
         send(Call::CreateGroup, self.request(Method::POST, "contactGroups", token).json(&body)).await
     }
 
@@ -118,7 +130,8 @@ mod tests {
         let users: Vec<_> = groups.iter().filter(|g| g.is_users()).map(|g| (g.name.as_str(), g.member_count)).collect();
         assert_eq!((groups.len(), users), (2, vec![("Clients", 12)]));
         let lines: Vec<_> = google.seen().into_iter().map(|s| s.line).collect();
-        assert_eq!(lines, ["GET /v1/contactGroups?pageSize=1000", "GET /v1/contactGroups?pageSize=1000&pageToken=2"]);
+        let first = "GET /v1/contactGroups?pageSize=1000&groupFields=clientData%2CgroupType%2CmemberCount%2Cname";
+        assert_eq!(lines, [first, &format!("{first}&pageToken=2")]);
     }
 
     #[tokio::test]
@@ -126,11 +139,17 @@ mod tests {
         let conflict =
             r#"{"error":{"code":409,"message":"Contact group name already exists.","status":"ALREADY_EXISTS"}}"#;
         let google = Recorder::answering([(200, r#"{"resourceName":"contactGroups/a1"}"#), (409, conflict)]).await;
-        let made = google.people().create_group(&token(), "Clients").await.expect("a label");
+        let mark = ClientDataValue { key: "key".into(), value: "value".into() };
+        let made = google.people().create_group(&token(), "Clients", &mark).await.expect("a label");
         assert_eq!(made.resource_name, "contactGroups/a1");
         assert_eq!(google.seen()[0].line, "POST /v1/contactGroups");
-        assert_eq!(google.seen()[0].json(), json!({ "contactGroup": { "name": "Clients" } }));
-        assert_eq!(google.people().create_group(&token(), "Clients").await, Err(Failure::AlreadyExists));
+        assert_eq!(
+            google.seen()[0].json(),
+            json!({
+                "contactGroup": { "name": "Clients", "clientData": [{ "key": "key", "value": "value" }] }
+            })
+        );
+        assert_eq!(google.people().create_group(&token(), "Clients", &mark).await, Err(Failure::AlreadyExists));
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ use crate::{
 pub const STAMP_KEY: &str = "carnet";
 
 /// Characters that one `clientData` value may have.
-const LIMIT: usize = 1012;
+pub const STAMP_LIMIT: usize = 1012;
 const FORMAT: &str = "1";
 
 /// How a Google contact came to be managed.
@@ -58,7 +58,7 @@ impl Stamp {
         let AccountKey { vendor, id } = &self.account;
         let [vendor, id, contact, op] = [vendor, id, &self.contact, &self.op].map(|text| escaped(text));
         let mut text = format!("{FORMAT};{origin};{vendor}:{id}/{contact};{op};{state};");
-        let room = LIMIT.saturating_sub(text.len()) / ValueHash::LENGTH;
+        let room = STAMP_LIMIT.saturating_sub(text.len()) / ValueHash::LENGTH;
         text.extend(self.base.by_importance().take(room).map(ValueHash::as_str));
         text
     }
@@ -210,7 +210,7 @@ mod tests {
         let full: Base = many(Part::Url).chain(many(Part::Phone)).chain([(Part::Given, "Anne".to_owned())]).collect();
         let text = stamp("loc", "c1", full).encode();
         let read = Stamp::decode(&text).unwrap().base;
-        assert!(text.chars().count() <= LIMIT && text.chars().count() > LIMIT - ValueHash::LENGTH);
+        assert!(text.chars().count() <= STAMP_LIMIT && text.chars().count() > STAMP_LIMIT - ValueHash::LENGTH);
         assert!(read.has(Part::Given, "Anne"));
         assert!(many(Part::Phone).all(|(part, key)| read.has(part, &key)));
         assert!(!many(Part::Url).all(|(part, key)| read.has(part, &key)));
@@ -245,7 +245,7 @@ mod tests {
             let whole = stamp("l%é", "c", Base::from_iter([(Part::Url, "u".to_owned())])).encode();
             let head: String = whole.chars().take(cut).collect();
             if let Some(read) = Stamp::decode(&format!("{head}{tail}")) {
-                prop_assert!(read.encode().len() <= LIMIT);
+                prop_assert!(read.encode().len() <= STAMP_LIMIT);
             }
         }
     }

@@ -1,13 +1,17 @@
 //! Labels: the sync's own and those of tags, found or created, and remembered with the account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use redis::AsyncCommands;
 
 use crate::{
     claim::{Account, Halt},
     config::mapping::TAG_LABELS,
-    google::{Group, call::Call, failure::Failure},
+    google::{Group, call::Call, failure::Failure, person::ClientDataValue},
+    plan::stamp::{STAMP_KEY, STAMP_LIMIT},
     store::{StoreError, decode, encode, keys::GoogleKeys},
 };
 
@@ -156,18 +160,27 @@ pub(super) async fn groups(account: &mut Account) -> Result<Vec<Group>, Halt> {
     account.heard(Call::Groups, &token, result).await.map_err(Halt::Failure)
 }
 
+/// The one that we know; or else the one that we made and have not heard of, or heard of in a Redis that was lost; or else
+/// one of that name.
 fn among(groups: &[Group], name: &str, earlier: Option<&str>) -> Option<String> {
-    if let Some(renamed) = groups.iter().find(|g| g.is_users() && earlier == Some(g.resource_name.as_str())) {
-        return Some(renamed.resource_name.clone());
-    }
-    let mut same: Vec<_> = groups.iter().filter(|g| g.is_users() && folded(&g.name) == folded(name)).collect();
-    same.sort_by(|a, b| (b.member_count, &a.resource_name).cmp(&(a.member_count, &b.resource_name)));
-    same.first().map(|g| g.resource_name.clone())
+    let mark = mark(name);
+    let fit = |group: &Group| {
+        let known = earlier == Some(group.resource_name.as_str());
+        let (made, named) = (group.client_data.contains(&mark), folded(&group.name) == folded(name));
+        (group.is_users() && (known || made || named)).then_some((known, made, group.member_count))
+    };
+    let fitting = groups.iter().filter_map(|group| Some((fit(group)?, Reverse(&group.resource_name))));
+    fitting.max().map(|(_, Reverse(resource))| resource.clone())
+}
+
+/// By which a label that we made is known under any name.
+fn mark(name: &str) -> ClientDataValue {
+    ClientDataValue { key: STAMP_KEY.to_owned(), value: folded(name).chars().take(STAMP_LIMIT).collect() }
 }
 
 async fn create(account: &mut Account, name: &str) -> Result<String, Halt> {
     let token = account.pay(Call::CreateGroup).await?;
-    let result = account.tools.people.create_group(&token, name).await;
+    let result = account.tools.people.create_group(&token, name, &mark(name)).await;
     match account.heard(Call::CreateGroup, &token, result).await {
         Ok(group) => Ok(group.resource_name),
         // Somebody made it between our look and our call, or an earlier call of ours did and its answer was lost.

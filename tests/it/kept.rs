@@ -240,6 +240,25 @@ async fn a_label_that_the_user_renames_is_the_same_label() {
     service.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_whose_making_was_not_heard_of_is_known_under_another_name() {
+    let world = World::new().await;
+    world.google_fault(json!({"match": "contactGroups.create", "when": "after", "kind": "drop"})).await;
+    world
+        .google_fault(json!({"match": "contactGroups.list", "skip": 1, "p": 1.0, "kind": "status", "status": 503}))
+        .await;
+    let service = world.start().await;
+    let id = world.crm_create(jean()).await;
+    until("another look at the labels", async || world.calls("contactGroups.list", 503).await > 0).await;
+    world.user("PATCH", &format!("groups/{LABEL}"), json!({"name": "Mes clients"})).await;
+    world.fair_weather().await;
+    service.quiet(&world).await;
+    assert_eq!(world.label_names().await, ["Mes clients"]);
+    assert_eq!(labels(&world.contact(&resource(&world.only(&id).await)).await), ["Mes clients", "myContacts"]);
+    service.nothing_left().await;
+    service.stop().await;
+}
+
 /// A user's contact that shares the e-mail with a CRM contact, after that was synced under a policy.
 async fn adopted(policy: &str) -> (Value, Value) {
     let mut world = World::new().await;
