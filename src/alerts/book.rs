@@ -154,10 +154,28 @@ impl Book {
     }
 }
 
+/// An alert that is open, as people and machines are shown it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Open {
+    /// Another one each time that the problem comes back.
+    pub id: String,
+    /// What is wrong.
+    pub kind: Kind,
+    /// With what, by its configured name.
+    pub about: String,
+    /// In words.
+    pub sentence: String,
+    /// What to do about it.
+    pub to_do: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// The alerts that are open now, the longest open first.
-pub async fn list(pool: &Pool) -> Result<Vec<Alert>, StoreError> {
+pub async fn list(pool: &Pool) -> Result<Vec<Open>, StoreError> {
     let book = Book::load(&mut pool.get().await?).await?;
-    let mut open: Vec<Alert> = book.0.into_values().filter(|alert| alert.over.is_none()).collect();
+    let open = book.0.into_values().filter(|alert| alert.over.is_none());
+    let mut open: Vec<Open> = open.map(Alert::open).collect();
     open.sort_by_key(|alert| alert.since);
     Ok(open)
 }
@@ -166,6 +184,17 @@ impl Alert {
     /// Since when.
     pub fn began(&self) -> Timestamp {
         Timestamp::from_millisecond(self.since).unwrap_or_default()
+    }
+
+    fn open(self) -> Open {
+        Open {
+            to_do: self.kind.advice(&self.about),
+            since: self.began(),
+            id: self.id,
+            kind: self.kind,
+            about: self.about,
+            sentence: self.sentence,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod problems;
 mod rhythm;
 mod watch;
 
-pub use book::{Alert, Said, list};
+pub use book::{Open, Said, list};
 pub use channels::{BadChannel, Channel, Channels, Notice};
 pub use kind::Kind;
 pub use watch::Watch;

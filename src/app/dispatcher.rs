@@ -1,7 +1,7 @@
 //! Moves events from the streams onto the dirty contacts as the door's bell rings, and with every sweep for what the bell
 //! missed (other processes' doors, events from before a restart).
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, time::MissedTickBehavior};
@@ -76,9 +76,24 @@ impl Dispatcher {
     async fn expire(&self, account: &AccountKey, keys: &CrmKeys) -> Result<(), StoreError> {
         let age = SignedDuration::try_from(self.settings.tune.dead_age).unwrap_or(SignedDuration::MAX);
         let before = self.pool.clock.now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
-        for (reason, count) in dead::expire(&self.pool, keys, before).await? {
-            metrics::counter!("carnet_dead_letters_expired_total", "reason" => reason.clone()).increment(count);
-            tracing::warn!(account = %account, reason, count, "dead letters have expired; a reconcile tries their contacts again");
+        loop {
+            let old = dead::older(&self.pool, keys, before).await?;
+            if old.is_empty() {
+                break;
+            }
+            // Said first: if this process ends in between, it is said twice and not never.
+            let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+            for letter in &old {
+                *reasons.entry(&letter.reason).or_default() += 1;
+            }
+            for (reason, count) in reasons {
+                tracing::warn!(account = %account, reason, count, "dead letters expire; a reconcile tries their contacts again");
+            }
+            for letter in old {
+                if dead::discard(&self.pool, keys, &letter).await? {
+                    metrics::counter!("carnet_dead_letters_expired_total", "reason" => letter.reason).increment(1);
+                }
+            }
         }
         let crowded_out = dead::crowded_out(&self.pool, keys).await?;
         if crowded_out > 0 {

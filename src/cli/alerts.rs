@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::{
-    alerts::{Alert, Channel, Channels, Notice, list},
+    alerts::{Channel, Channels, Notice, Open, list},
     config::Settings,
     store::seal::random_text,
 };
@@ -40,13 +40,13 @@ impl Alerts {
     }
 }
 
-fn listed(alerts: &[Alert]) -> String {
+fn listed(alerts: &[Open]) -> String {
     if alerts.is_empty() {
         return "Nothing is wrong that Carnet knows of.".to_owned();
     }
-    let told = |alert: &Alert| {
-        let since = alert.began().strftime("%Y-%m-%d %H:%M UTC");
-        format!("{}\n  since {since} ({})\n  {}", alert.sentence, alert.kind.code(), alert.kind.advice(&alert.about))
+    let told = |alert: &Open| {
+        let since = alert.since.strftime("%Y-%m-%d %H:%M UTC");
+        format!("{}\n  since {since} ({})\n  {}", alert.sentence, alert.kind.code(), alert.to_do)
     };
     alerts.iter().map(told).collect::<Vec<_>>().join("\n\n")
 }

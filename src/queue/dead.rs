@@ -2,8 +2,6 @@
 //! contact is done with by whatever way (a later event, a reconcile, a replay), or until a person discards it, or for 90 days.
 //! Replaying means: look at the contact again, from its current state.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use redis::{
     AsyncCommands,
@@ -228,22 +226,11 @@ pub async fn count_of(pool: &Pool, keys: &CrmKeys, lane: &str) -> Result<u64, St
     Ok(pool.get().await?.hlen(keys.dead_of(lane)).await?)
 }
 
-/// Takes away what was given up before `before`; answers how many went, by reason.
-pub async fn expire(pool: &Pool, keys: &CrmKeys, before: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
-    let mut gone: BTreeMap<String, u64> = BTreeMap::new();
-    loop {
-        let end = before.as_millisecond().max(0);
-        let page: StreamRangeReply = pool.get().await?.xrange_count(keys.dead(), "-", end, PAGE).await?;
-        if page.ids.is_empty() {
-            return Ok(gone);
-        }
-        for entry in &page.ids {
-            let letter = read(entry)?;
-            if discard(pool, keys, &letter).await? {
-                *gone.entry(letter.reason).or_default() += 1;
-            }
-        }
-    }
+/// Some of those that were given up before `before`, the oldest first.
+pub async fn older(pool: &Pool, keys: &CrmKeys, before: Timestamp) -> Result<Vec<DeadLetter>, StoreError> {
+    let end = before.as_millisecond().max(0);
+    let page: StreamRangeReply = pool.get().await?.xrange_count(keys.dead(), "-", end, PAGE).await?;
+    page.ids.iter().map(read).collect()
 }
 
 /// Letters that went because there were too many, since this was asked last.

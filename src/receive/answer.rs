@@ -1,5 +1,11 @@
 //! What senders are told: a status and a tiny JSON. Why is for the log and the metrics.
 
+use std::{
+    mem,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -14,6 +20,8 @@ use crate::crm::{
 
 /// Seconds after which a sender that was put off may come again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
+/// Between two lines about deliveries that could not be stored.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// A believed delivery.
 pub(super) struct Taken {
@@ -104,7 +112,7 @@ impl IntoResponse for Taken {
 }
 
 /// Counts what came of a delivery and, where somebody should know why, says so.
-pub(super) fn count(crm: &str, outcome: &Result<Taken, Turned>) {
+pub(super) fn count(crm: &str, outcome: &Result<Taken, Turned>, unstored: &Unstored) {
     let add = |code: &'static str, number: usize| {
         let number = u64::try_from(number).unwrap_or(u64::MAX);
         metrics::counter!("carnet_webhooks_total", "crm" => crm.to_owned(), "outcome" => code).increment(number);
@@ -118,18 +126,61 @@ pub(super) fn count(crm: &str, outcome: &Result<Taken, Turned>) {
         }
         Err(turned) => {
             add(turned.code(), 1);
-            log(crm, turned);
+            log(crm, turned, unstored);
         }
     }
 }
 
-fn log(crm: &str, turned: &Turned) {
+fn log(crm: &str, turned: &Turned, unstored: &Unstored) {
     match turned {
         Turned::NotStored(reason) => {
-            tracing::warn!(crm, reason, "a webhook could not be stored; the sender was told to come again")
+            if let Some(count) = unstored.one_more(Instant::now()) {
+                tracing::warn!(
+                    crm,
+                    reason,
+                    count,
+                    "webhooks could not be stored; their senders were told to come again"
+                );
+            }
         }
         Turned::BadSignature(refusal) => tracing::info!(crm, reason = %refusal, "a webhook was not believed"),
         Turned::Unreadable(why) => tracing::info!(crm, reason = %why, "a webhook could not be read"),
         other => tracing::debug!(crm, outcome = other.code(), "a webhook was turned away"),
+    }
+}
+
+/// Deliveries that could not be stored. The first is told of at once, those that follow it together: while Redis is away,
+/// there may be hundreds a second.
+#[derive(Default)]
+pub(super) struct Unstored(Mutex<Untold>);
+
+#[derive(Default)]
+struct Untold {
+    count: u64,
+    told: Option<Instant>,
+}
+
+impl Unstored {
+    /// How many there are since the last time they were told of, if they are to be told of now.
+    fn one_more(&self, now: Instant) -> Option<u64> {
+        let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.count += 1;
+        if untold.told.is_some_and(|told| now.saturating_duration_since(told) < TOLD_EVERY) {
+            return None;
+        }
+        untold.told = Some(now);
+        Some(mem::take(&mut untold.count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_stored_is_told_of_at_once_and_then_together() {
+        let (unstored, start) = (Unstored::default(), Instant::now());
+        let told = [0, 1, 9, 10, 11, 30].map(|second| unstored.one_more(start + Duration::from_secs(second)));
+        assert_eq!(told, [Some(1), None, None, Some(3), None, Some(2)]);
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     config::Tune,
     queue::{door::Door, streaks::Streaks},
 };
-use answer::{Taken, Turned};
+use answer::{Taken, Turned, Unstored};
 
 /// What the door needs to know and to reach.
 #[derive(Clone)]
@@ -38,6 +38,7 @@ pub struct Receive {
     /// Bytes that all bodies under way may take together.
     room: Arc<Semaphore>,
     shut_out: Arc<ShutOut>,
+    unstored: Arc<Unstored>,
 }
 
 /// Bounds of what senders may make the door hold.
@@ -69,7 +70,8 @@ impl Receive {
         shut_out: Arc<ShutOut>,
     ) -> Self {
         let room = Arc::new(Semaphore::new(limits.all_bodies));
-        Self { crms, door, streaks, public_url: public_url.into(), limits, room, shut_out }
+        let public_url = public_url.into();
+        Self { crms, door, streaks, public_url, limits, room, shut_out, unstored: Arc::default() }
     }
 }
 
@@ -96,7 +98,7 @@ async fn webhook(
         // Names that are not configured come from outside and would make labels without end.
         Err(turned) => ("", Err(turned)),
     };
-    answer::count(crm, &outcome);
+    answer::count(crm, &outcome, &receive.unstored);
     outcome.map_or_else(Turned::into_response, Taken::into_response)
 }
 
@@ -122,8 +124,8 @@ async fn hear(receive: &Receive, opened: &Opened, request: Request) -> Result<Ta
     outcome
 }
 
-async fn wrong_method() -> Turned {
-    answer::count("", &Err(Turned::WrongMethod));
+async fn wrong_method(State(receive): State<Receive>) -> Turned {
+    answer::count("", &Err(Turned::WrongMethod), &receive.unstored);
     Turned::WrongMethod
 }
 

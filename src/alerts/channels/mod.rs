@@ -6,7 +6,7 @@ mod webhook;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Alert, Kind, Said};
+use super::{Kind, Said, book::Alert};
 use crate::config::Settings;
 use mail::Mail;
 use webhook::Webhook;
