@@ -1,6 +1,8 @@
 //! What is wrong now: read from what the parts of the service keep of themselves.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Kind, rhythm::listen};
 use crate::{
@@ -68,7 +70,7 @@ pub async fn problems(tools: &Tools, current: &Current) -> Result<Vec<Problem>, 
         all.extend(streaks.get(&crm.name).and_then(|streak| of_signatures(&crm.name, streak, tune)));
     }
     for sync in &current.syncs {
-        all.extend(of_sync(pool, sync).await?);
+        all.extend(of_sync(pool, tune, sync).await?);
     }
     Ok(all)
 }
@@ -149,7 +151,7 @@ fn of_signatures(crm: &str, streak: &Streak, tune: &Tune) -> Option<Problem> {
     })
 }
 
-async fn of_sync(pool: &Pool, sync: &SyncSpec) -> Result<Vec<Problem>, StoreError> {
+async fn of_sync(pool: &Pool, tune: &Tune, sync: &SyncSpec) -> Result<Vec<Problem>, StoreError> {
     let keys = CrmKeys::new(&sync.account.key);
     let (id, name) = (&sync.id, &sync.spec.name);
     let mut all = Vec::new();
@@ -175,11 +177,20 @@ async fn of_sync(pool: &Pool, sync: &SyncSpec) -> Result<Vec<Problem>, StoreErro
     }
     let dead = dead::count_of(pool, &keys, id).await?;
     if dead > 0 {
-        let said = format!("In \"{name}\", {} could not be written.", contacts(dead));
+        let mut said = format!("In \"{name}\", {} could not be written.", contacts(dead));
+        let soon = tune.dead_age.saturating_sub(SAID_BEFORE);
+        let soon = pool.clock.now().checked_sub(SignedDuration::try_from(soon).unwrap_or(SignedDuration::MAX));
+        let expiring = dead::count_older(pool, &keys, id, soon.unwrap_or(Timestamp::UNIX_EPOCH)).await?;
+        if expiring > 0 {
+            said.push_str(&format!(" The dead letters of {expiring} expire within a week."));
+        }
         all.push(Problem::new(Kind::DeadLetters, id, name, said));
     }
     Ok(all)
 }
+
+/// Dead letters are told of before they expire.
+const SAID_BEFORE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 fn contacts(count: u64) -> String {
     if count == 1 { "1 contact".to_owned() } else { format!("{count} contacts") }

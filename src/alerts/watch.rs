@@ -78,7 +78,7 @@ impl Watch {
         for channel in channels {
             let due = book.due(channel, now, pace);
             let (told, trouble) = self.channels.tell(channel, &due, pool.clock.now()).await;
-            for notice in &due[..told] {
+            for notice in told {
                 book.was_told(notice, channel, now);
             }
             if let Some(why) = trouble {

@@ -21,6 +21,8 @@ use crate::{
         ledger::LedgerView,
         local::rewrite_log,
         presence::wait_for,
+        registry::{Registry, RegistryError},
+        seal::{SealError, Sealer},
     },
 };
 
@@ -133,7 +135,9 @@ impl Desk {
         }
         let mut held = Vec::new();
         if let Some(erasing) = erasing {
-            self.all_know(self.current.revision).await?;
+            let revision =
+                self.remember_that(|registry, sealer| registry.forget_all(sealer, &key).map(|()| true)).await?;
+            self.all_know(revision).await?;
             held = self.hold_all(&key, &subjects(&self.pool, &key).await?, erasing).await?;
         }
         let erased = everything(&self.pool, &key, erasing.is_some()).await;
@@ -258,10 +262,17 @@ impl Desk {
 
     /// Remembers who is erased; answers the revision of the registry that says so.
     async fn close_the_door(&self, account: &AccountKey, contact: &str) -> Result<u64, Declined> {
+        self.remember_that(|registry, sealer| registry.forget(sealer, account, contact)).await
+    }
+
+    /// Changes the registry; answers its revision.
+    async fn remember_that(
+        &self,
+        mut how: impl FnMut(&mut Registry, &Sealer) -> Result<bool, SealError>,
+    ) -> Result<u64, Declined> {
         let mut failed = None;
         let sealer = self.registry.sealer().clone();
-        let change = |registry: &mut crate::store::registry::Registry| match registry.forget(&sealer, account, contact)
-        {
+        let change = |registry: &mut Registry| match how(registry, &sealer) {
             Ok(new) => new,
             Err(error) => {
                 failed = Some(error);
@@ -269,7 +280,7 @@ impl Desk {
             }
         };
         let registry = self.registry.change(&self.current.installation.id, change).await?;
-        failed.map_or(Ok(registry.revision), |error| Err(crate::store::registry::RegistryError::from(error).into()))
+        failed.map_or(Ok(registry.revision), |error| Err(RegistryError::from(error).into()))
     }
 
     async fn hold_all(

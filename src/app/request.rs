@@ -94,10 +94,19 @@ pub(super) async fn body_within(State(patience): State<Patience>, request: Reque
         return put_off("5", "busy", "too many requests at a time");
     };
     match tokio::time::timeout(patience.time, to_bytes(body, BODY)).await {
-        Ok(Ok(body)) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Ok(Ok(body)) => to_its_end(next.run(Request::from_parts(parts, Body::from(body)))).await,
         Ok(Err(_)) => refused(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large or was cut short"),
         Err(_) => refused(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
     }
+}
+
+/// What was asked for does not end half way because whoever asked is gone: an erasure may take longer than a proxy waits.
+async fn to_its_end(answer: impl Future<Output = Response> + Send + 'static) -> Response {
+    tokio::spawn(answer.in_current_span()).await.unwrap_or_else(|error| {
+        // A bug. Its panic is in the log.
+        tracing::error!(%error, "a request was not answered");
+        refused(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong; the log says what")
+    })
 }
 
 /// To come again after so many seconds.

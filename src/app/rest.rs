@@ -13,7 +13,10 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
-    http::header::EXPECT,
+    http::{
+        HeaderValue,
+        header::{CONNECTION, EXPECT},
+    },
     middleware::Next,
     response::Response,
 };
@@ -27,10 +30,13 @@ const WITHIN: Duration = Duration::from_secs(2);
 
 /// Lets the sender of a request finish, whenever it is answered.
 pub(super) async fn taken_in(request: Request, next: Next) -> Response {
-    // Who asked first whether to send the body at all has its answer: no.
     let asks = request.headers().contains_key(EXPECT);
-    let request = if asks { request } else { request.map(|body| Body::new(ReadOn(body))) };
-    next.run(request).await
+    let mut response = next.run(request.map(|body| Body::new(ReadOn(body)))).await;
+    // Who asked first whether to send the body, and is told no, may send it or not: only the end of the connection tells.
+    if asks && !response.status().is_success() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// A body that is read on when nobody wants it any more.

@@ -18,6 +18,7 @@ use crate::{
         Settings,
         declared::{Declared, Google, Sync},
     },
+    contact::AccountKey,
     google::{
         http,
         oauth::{Oauth, OauthApp},
@@ -134,6 +135,13 @@ pub async fn apply_declared(
             changed.declared = declared.clone();
             changed.google = merged(&registry.google, &google, &declared);
             changed.sync_ids.clone_from(&ids);
+            for (crm, account) in
+                declared.crm.iter().flat_map(|crm| crm.account.iter().map(move |account| (crm, account)))
+            {
+                let key = AccountKey { vendor: crm.vendor().to_owned(), id: account.id.clone() };
+                // What cannot be opened any more says nothing of this account.
+                changed.welcome(&sealer, &key).ok();
+            }
             changed.sync_epochs.retain(|id, _| ids.values().any(|known| known == id));
             for id in ids.values() {
                 changed.sync_epochs.entry(id.clone()).or_insert(epoch);

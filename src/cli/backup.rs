@@ -8,7 +8,10 @@ use serde_json::json;
 use crate::{
     app::foundation::Opened,
     config::Settings,
-    store::backup::{self, Contents},
+    store::{
+        backup::{self, Contents},
+        local::rewrite_log,
+    },
 };
 
 use super::{
@@ -80,6 +83,10 @@ impl Restore {
         let contents = backup::restore(pool, registry, highwater, &self.file, self.replace).await?;
         // In what is there now: before, it would have been in the way.
         deed::write_down(pool).await?;
+        // Who was erased since the backup was in it, and so in the log on disk.
+        if opened.local.is_some() {
+            rewrite_log(pool).await?;
+        }
         output::print(json, &contents, |contents| {
             format!(
                 "Restored: {}. Start `carnet serve`: every Google account is listed anew before anything is created, and every sync is \

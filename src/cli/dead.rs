@@ -11,7 +11,7 @@ use crate::{
     config::Settings,
     queue::dead::DeadLetter,
     reconcile::{
-        replay::{Foreseen, Outlook, begin, foresee, may_begin},
+        replay::{Foreseen, NotNow, Outlook, ReplayError, begin, foresee, may_begin},
         report,
     },
     store::{
@@ -203,7 +203,14 @@ struct Begun {
     before: Option<String>,
 }
 
-/// Says what would happen, or begins the runs: one for each sync.
+/// What was begun, and what could not be.
+struct Replaying {
+    begun: Vec<Begun>,
+    not_now: Vec<NotNow>,
+}
+
+/// Says what would happen, or begins the runs: one for each sync. Of all letters, those of a sync that cannot be looked at now
+/// are left and told of: one account without access must not keep a hundred others waiting.
 async fn prepared(
     foundation: &Foundation,
     settings: &Settings,
@@ -211,7 +218,7 @@ async fn prepared(
     dry_run: bool,
     yes: bool,
     json: bool,
-) -> anyhow::Result<Option<Vec<Begun>>> {
+) -> anyhow::Result<Option<Replaying>> {
     let current = Arc::new(foundation.current(foundation.installation().clone()).await?);
     let letters = these.found(foundation, &current).await?;
     let mut counted = counts(&letters);
@@ -221,18 +228,30 @@ async fn prepared(
     }
     counted.push_str(&left_out(&sorted));
     let tools = tools(foundation, settings, &current)?;
+    let mut not_now = Vec::new();
     if dry_run || (these.all && !yes) {
+        // First what is known at once: to look at each takes its time.
+        if !json {
+            println!("{counted}");
+        }
         let mut all = Vec::new();
         for (sync, letters) in &sorted.of_syncs {
-            all.extend(foresee(&tools, sync, letters).await?);
+            match foresee(&tools, sync, letters).await {
+                Ok(some) => all.extend(some),
+                Err(why) if these.all => not_now.push(NotNow::new(sync, letters, &why)),
+                Err(why) => return Err(why.into()),
+            }
         }
-        let left = json!({ "letters": all, "of_undos": sorted.of_undos, "sync_is_gone": sorted.orphans });
-        output::print(json, &left, |_| foretold(&counted, &all))?;
+        let Sorted { of_undos, orphans, .. } = &sorted;
+        let left = json!({ "letters": all, "not_now": not_now, "of_undos": of_undos, "sync_is_gone": orphans });
+        output::print(json, &left, |_| foretold(&all, &not_now))?;
         return Ok(None);
     }
-    // All or none: one that cannot begin is told before another has begun.
-    for (sync, _) in &sorted.of_syncs {
-        may_begin(&tools, sync).await?;
+    if !these.all {
+        // All or none: one that cannot begin is told before another has begun.
+        for (sync, _) in &sorted.of_syncs {
+            may_begin(&tools, sync).await?;
+        }
     }
     if sorted.of_syncs.is_empty() {
         output::print(json, &json!({ "runs": [] }), |_| counted)?;
@@ -240,9 +259,19 @@ async fn prepared(
     }
     let mut begun = Vec::with_capacity(sorted.of_syncs.len());
     for (sync, letters) in sorted.of_syncs {
-        begun.push(begin_one(foundation, &tools, &sync, &letters).await?);
+        match begin_one(foundation, &tools, &sync, &letters).await {
+            Ok(one) => begun.push(one),
+            Err(why) if these.all => not_now.push(NotNow::new(&sync, &letters, &why)),
+            Err(why) => return Err(why.into()),
+        }
     }
-    Ok(Some(begun))
+    anyhow::ensure!(!begun.is_empty(), "{}", told_of(&not_now));
+    Ok(Some(Replaying { begun, not_now }))
+}
+
+fn told_of(not_now: &[NotNow]) -> String {
+    let lines = not_now.iter().map(|one| format!("{} ({} letters): {}", one.sync, one.letters, one.sentence));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What is not replayed, and why.
@@ -264,23 +293,34 @@ async fn begin_one(
     tools: &Arc<crate::claim::Tools>,
     sync: &Arc<SyncSpec>,
     letters: &[DeadLetter],
-) -> anyhow::Result<Begun> {
+) -> Result<Begun, ReplayError> {
     let runs = Runs::new(foundation.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
     let before = runs.current().await?.map(|run| run.id);
     let run = begin(tools, sync, letters).await?;
     Ok(Begun { sync: sync.spec.name.clone(), runs, run, before })
 }
 
-fn foretold(counted: &str, all: &[Foreseen]) -> String {
-    if all.is_empty() {
-        return counted.to_owned();
+fn foretold(all: &[Foreseen], not_now: &[NotNow]) -> String {
+    let mut said = Vec::new();
+    if !all.is_empty() {
+        said.push(foreseen(all));
     }
+    if !not_now.is_empty() {
+        said.push(format!("These cannot be looked at now, and would stay:\n{}", told_of(not_now)));
+    }
+    if said.is_empty() {
+        said.push("There is nothing to replay.".to_owned());
+    }
+    said.join("\n")
+}
+
+fn foreseen(all: &[Foreseen]) -> String {
     let count = |outlook: Outlook| all.iter().filter(|one| one.outlook == outlook).count();
     let rows: Vec<Vec<String>> =
         all.iter().map(|one| vec![one.id.clone(), one.contact.clone(), word(one.outlook), one.how.clone()]).collect();
     let table = output::table(&["ID", "CONTACT", "WOULD", "WHY"], &rows, "");
     format!(
-        "{counted} Of them {} would be written, {} are done with anyway, {} would fail again, of {} nobody can tell before.\n\
+        "Of them {} would be written, {} are done with anyway, {} would fail again, of {} nobody can tell before.\n\
          {table}\nNothing was done; `--yes` with --all, or ids without --dry-run, replays them.",
         count(Outlook::WouldWrite),
         count(Outlook::Superseded),
@@ -300,7 +340,12 @@ fn word(outlook: Outlook) -> String {
 }
 
 /// Waits for the runs, one after the other.
-async fn carried(foundation: Foundation, settings: Settings, begun: Vec<Begun>, json: bool) -> anyhow::Result<()> {
+async fn carried(
+    foundation: Foundation,
+    settings: Settings,
+    Replaying { begun, not_now }: Replaying,
+    json: bool,
+) -> anyhow::Result<()> {
     let follow_all = async {
         let mut done = Vec::with_capacity(begun.len());
         for Begun { sync, runs, run, before } in &begun {
@@ -312,8 +357,11 @@ async fn carried(foundation: Foundation, settings: Settings, begun: Vec<Begun>, 
     };
     let done = worked_at(foundation, settings, follow_all).await?;
     let runs: Vec<_> = done.iter().map(|(sync, run)| json!({ "sync": sync, "run": run })).collect();
-    output::print(json, &json!({ "runs": runs }), |_| {
-        let lines: Vec<String> = done.iter().map(|(sync, run)| format!("{sync}: {}", report(run))).collect();
+    output::print(json, &json!({ "runs": runs, "not_now": not_now }), |_| {
+        let mut lines: Vec<String> = done.iter().map(|(sync, run)| format!("{sync}: {}", report(run))).collect();
+        if !not_now.is_empty() {
+            lines.push(format!("These could not begin, and are as they were:\n{}", told_of(&not_now)));
+        }
         lines.join("\n")
     })?;
     anyhow::ensure!(done.iter().all(|(_, run)| run.state == RunState::Done), "a replay did not come to its end");

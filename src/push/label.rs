@@ -26,7 +26,7 @@ pub async fn ensure(account: &mut Account, name: &str, fresh: bool) -> Result<St
         return Ok(resource);
     }
     let groups = groups(account).await?;
-    let resource = match among(&groups, name, earlier.as_deref()) {
+    let resource = match among(&groups, name, &mark(account, name), earlier.as_deref()) {
         Some(resource) => resource,
         None => create(account, name).await?,
     };
@@ -54,7 +54,7 @@ async fn remembered(
 pub(super) async fn known_as(account: &Account, groups: &[Group], name: &str) -> Result<Option<String>, StoreError> {
     let (key, fold) = (GoogleKeys::new(account.subject()).state(), folded(name));
     let (_, earlier) = remembered(account, &key, &format!("label:{fold}"), &format!("was-label:{fold}")).await?;
-    Ok(among(groups, name, earlier.as_deref()))
+    Ok(among(groups, name, &mark(account, name), earlier.as_deref()))
 }
 
 async fn remember(account: &Account, key: &str, fields: &[(String, &String)]) -> Result<(), StoreError> {
@@ -107,7 +107,7 @@ pub async fn ensure_all(account: &mut Account, sync: &str, names: &[String]) -> 
     let groups = groups(account).await?;
     let mut made = made_for(account, sync).await?;
     for (fold, name, earlier) in missing {
-        let found = among(&groups, &name, earlier.as_deref());
+        let found = among(&groups, &name, &mark(account, &name), earlier.as_deref());
         let resource = match found {
             Some(resource) => resource,
             None if !may_make(&made, &fold) => {
@@ -151,7 +151,8 @@ pub(super) async fn made_for(account: &Account, sync: &str) -> Result<BTreeSet<S
 /// Google compares label names without regard to case and outer blanks; accounts from before 2021 may hold several of one
 /// name: the one with the most contacts is meant.
 async fn find(account: &mut Account, name: &str, earlier: Option<&str>) -> Result<Option<String>, Halt> {
-    Ok(among(&groups(account).await?, name, earlier))
+    let groups = groups(account).await?;
+    Ok(among(&groups, name, &mark(account, name), earlier))
 }
 
 pub(super) async fn groups(account: &mut Account) -> Result<Vec<Group>, Halt> {
@@ -162,25 +163,25 @@ pub(super) async fn groups(account: &mut Account) -> Result<Vec<Group>, Halt> {
 
 /// The one that we know; or else the one that we made and have not heard of, or heard of in a Redis that was lost; or else
 /// one of that name.
-fn among(groups: &[Group], name: &str, earlier: Option<&str>) -> Option<String> {
-    let mark = mark(name);
+fn among(groups: &[Group], name: &str, mark: &ClientDataValue, earlier: Option<&str>) -> Option<String> {
     let fit = |group: &Group| {
         let known = earlier == Some(group.resource_name.as_str());
-        let (made, named) = (group.client_data.contains(&mark), folded(&group.name) == folded(name));
+        let (made, named) = (group.client_data.contains(mark), folded(&group.name) == folded(name));
         (group.is_users() && (known || made || named)).then_some((known, made, group.member_count))
     };
     let fitting = groups.iter().filter_map(|group| Some((fit(group)?, Reverse(&group.resource_name))));
     fitting.max().map(|(_, Reverse(resource))| resource.clone())
 }
 
-/// By which a label that we made is known under any name.
-fn mark(name: &str) -> ClientDataValue {
-    ClientDataValue { key: STAMP_KEY.to_owned(), value: folded(name).chars().take(STAMP_LIMIT).collect() }
+/// By which a label that this installation made is known under any name.
+fn mark(account: &Account, name: &str) -> ClientDataValue {
+    let value = format!("{};{}", account.tools.now().installation.id, folded(name));
+    ClientDataValue { key: STAMP_KEY.to_owned(), value: value.chars().take(STAMP_LIMIT).collect() }
 }
 
 async fn create(account: &mut Account, name: &str) -> Result<String, Halt> {
     let token = account.pay(Call::CreateGroup).await?;
-    let result = account.tools.people.create_group(&token, name, &mark(name)).await;
+    let result = account.tools.people.create_group(&token, name, &mark(account, name)).await;
     match account.heard(Call::CreateGroup, &token, result).await {
         Ok(group) => Ok(group.resource_name),
         // Somebody made it between our look and our call, or an earlier call of ours did and its answer was lost.
@@ -192,4 +193,31 @@ async fn create(account: &mut Account, name: &str) -> Result<String, Halt> {
 /// The form in which label names are compared.
 pub fn folded(name: &str) -> String {
     name.trim().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_label_that_is_known_goes_before_the_one_that_was_made_and_that_before_one_of_the_name() {
+        let mark = ClientDataValue { key: STAMP_KEY.into(), value: "ours;clients".into() };
+        let group = |resource: &str, name: &str, members: u64, marked: bool| Group {
+            resource_name: resource.into(),
+            name: name.into(),
+            group_type: "USER_CONTACT_GROUP".into(),
+            member_count: members,
+            client_data: if marked { vec![mark.clone()] } else { Vec::new() },
+        };
+        let system = Group { group_type: "SYSTEM_CONTACT_GROUP".into(), ..group("d", "Clients", 99, true) };
+        let groups =
+            [group("a", "clients ", 9, false), group("b", "Marie", 1, true), group("c", "Paul", 0, false), system];
+        let found = |groups: &[Group], earlier| among(groups, "Clients", &mark, earlier);
+        assert_eq!(found(&groups, Some("c")).as_deref(), Some("c"));
+        assert_eq!(found(&groups, Some("gone")).as_deref(), Some("b"));
+        assert_eq!(found(&groups[..1], None).as_deref(), Some("a"));
+        assert_eq!(found(&groups[2..], None), None);
+        let same = [group("e", "Clients", 1, false), group("f", "Clients", 2, false), group("g", "Clients", 2, false)];
+        assert_eq!(found(&same, None).as_deref(), Some("f"), "the one with the most contacts, then the first");
+    }
 }

@@ -226,6 +226,13 @@ pub async fn count_of(pool: &Pool, keys: &CrmKeys, lane: &str) -> Result<u64, St
     Ok(pool.get().await?.hlen(keys.dead_of(lane)).await?)
 }
 
+/// How many a sync has that were given up before `before`.
+pub async fn count_older(pool: &Pool, keys: &CrmKeys, lane: &str, before: Timestamp) -> Result<usize, StoreError> {
+    let ids: Vec<String> = pool.get().await?.hvals(keys.dead_of(lane)).await?;
+    let at = |id: &String| id.split('-').next().and_then(|ms| ms.parse::<i64>().ok());
+    Ok(ids.iter().filter_map(at).filter(|at| *at < before.as_millisecond()).count())
+}
+
 /// Some of those that were given up before `before`, the oldest first.
 pub async fn older(pool: &Pool, keys: &CrmKeys, before: Timestamp) -> Result<Vec<DeadLetter>, StoreError> {
     let end = before.as_millisecond().max(0);

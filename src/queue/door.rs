@@ -15,16 +15,27 @@ use tokio::sync::{Mutex, Notify};
 use crate::store::{
     forgotten::Forgotten,
     keys::CrmKeys,
-    pool::{ANSWER_WITHIN, Pool, Shared},
+    pool::{ANSWER_WITHIN, Pool, PoolError, Shared},
 };
 
 use super::event::{Event, Says};
 use crate::contact::AccountKey;
 
-/// The event cannot be stored now; the sender should come again.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the event cannot be stored now: {0}")]
-pub struct Refused(pub &'static str);
+/// Why an event cannot be stored now; the sender should come again.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each says what it is")]
+pub enum Refused {
+    #[error("it is not known yet whether this Redis is ours")]
+    NotReady,
+    #[error("too much waits of this account")]
+    Full,
+    #[error("no connection to Redis: {0}")]
+    NoConnection(PoolError),
+    #[error("Redis does not take it: {0}")]
+    NotTaken(redis::RedisError),
+    #[error("Redis does not answer")]
+    NoAnswer,
+}
 
 /// Appends events to the streams of their CRM accounts.
 pub struct Door {
@@ -69,10 +80,10 @@ impl Door {
     /// Stores all events, or refuses. A refusal may leave some of them stored: the repeat is harmless.
     pub async fn append(&self, events: &[Event]) -> Result<(), Refused> {
         if !self.is_open() {
-            return Err(Refused("not_ready"));
+            return Err(Refused::NotReady);
         }
         if events.iter().any(|e| self.is_full(&e.account)) {
-            return Err(Refused("full"));
+            return Err(Refused::Full);
         }
         // A delivery is of one CRM account, almost always; on a Cluster each account is a slot of its own.
         let mut by_account: BTreeMap<&AccountKey, Pipeline> = BTreeMap::new();
@@ -97,14 +108,12 @@ impl Door {
                 Ok(())
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "Redis does not take an event");
                 self.forget().await;
-                Err(Refused("redis"))
+                Err(Refused::NotTaken(error))
             }
             Err(_) => {
-                tracing::warn!("Redis does not answer");
                 self.forget().await;
-                Err(Refused("redis"))
+                Err(Refused::NoAnswer)
             }
         }
     }
@@ -138,10 +147,7 @@ impl Door {
         }
         match self.pool.shared().await {
             Ok(connection) => Ok(held.insert(connection).clone()),
-            Err(error) => {
-                tracing::warn!(%error, "no connection to Redis for an event");
-                Err(Refused("redis"))
-            }
+            Err(error) => Err(Refused::NoConnection(error)),
         }
     }
 

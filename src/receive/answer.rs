@@ -1,7 +1,7 @@
 //! What senders are told: a status and a tiny JSON. Why is for the log and the metrics.
 
 use std::{
-    mem,
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -20,8 +20,8 @@ use crate::crm::{
 
 /// Seconds after which a sender that was put off may come again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
-/// Between two lines about deliveries that could not be stored.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
+/// Between two lines about deliveries of one CRM that cannot be stored.
+const SAID_EVERY: Duration = Duration::from_secs(10);
 
 /// A believed delivery.
 pub(super) struct Taken {
@@ -134,13 +134,8 @@ pub(super) fn count(crm: &str, outcome: &Result<Taken, Turned>, unstored: &Unsto
 fn log(crm: &str, turned: &Turned, unstored: &Unstored) {
     match turned {
         Turned::NotStored(reason) => {
-            if let Some(count) = unstored.one_more(Instant::now()) {
-                tracing::warn!(
-                    crm,
-                    reason,
-                    count,
-                    "webhooks could not be stored; their senders were told to come again"
-                );
+            if unstored.is_news(crm, Instant::now()) {
+                tracing::warn!(crm, reason, "webhooks cannot be stored; their senders are told to come again");
             }
         }
         Turned::BadSignature(refusal) => tracing::info!(crm, reason = %refusal, "a webhook was not believed"),
@@ -149,27 +144,19 @@ fn log(crm: &str, turned: &Turned, unstored: &Unstored) {
     }
 }
 
-/// Deliveries that could not be stored. The first is told of at once, those that follow it together: while Redis is away,
-/// there may be hundreds a second.
+/// When it was said last of each CRM that its deliveries cannot be stored: while Redis is away, there may be hundreds a second.
 #[derive(Default)]
-pub(super) struct Unstored(Mutex<Untold>);
-
-#[derive(Default)]
-struct Untold {
-    count: u64,
-    told: Option<Instant>,
-}
+pub(super) struct Unstored(Mutex<BTreeMap<String, Instant>>);
 
 impl Unstored {
-    /// How many there are since the last time they were told of, if they are to be told of now.
-    fn one_more(&self, now: Instant) -> Option<u64> {
-        let mut untold = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        untold.count += 1;
-        if untold.told.is_some_and(|told| now.saturating_duration_since(told) < TOLD_EVERY) {
-            return None;
+    /// Whether it is to be said now.
+    fn is_news(&self, crm: &str, now: Instant) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = said.get(crm).is_none_or(|said| now.saturating_duration_since(*said) >= SAID_EVERY);
+        if is_news {
+            said.insert(crm.to_owned(), now);
         }
-        untold.told = Some(now);
-        Some(mem::take(&mut untold.count))
+        is_news
     }
 }
 
@@ -178,9 +165,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_not_be_stored_is_told_of_at_once_and_then_together() {
+    fn what_cannot_be_stored_is_said_at_once_and_then_now_and_then() {
         let (unstored, start) = (Unstored::default(), Instant::now());
-        let told = [0, 1, 9, 10, 11, 30].map(|second| unstored.one_more(start + Duration::from_secs(second)));
-        assert_eq!(told, [Some(1), None, None, Some(3), None, Some(2)]);
+        let said = [("a", 0), ("a", 1), ("b", 2), ("a", 9), ("a", 10), ("b", 11), ("a", 30)];
+        let said = said.map(|(crm, second)| unstored.is_news(crm, start + Duration::from_secs(second)));
+        assert_eq!(said, [true, false, true, false, true, false, true]);
     }
 }

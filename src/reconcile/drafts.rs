@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    claim::{Account, CrmAccessFailure, Halt, Tools, passes, refresh, rest},
+    claim::{Account, CrmAccessFailure, Halt, Pause, Tools, passes, pause_of, refresh, rest},
     contact::Contact,
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::link::Link,
@@ -29,8 +29,12 @@ pub enum PreviewError {
     /// Limited mode.
     #[error("the CRM account has no token: in limited mode there is nothing to read, so nothing to preview")]
     Limited,
-    /// Another worker has the account for long, or it is paused.
-    #[error("the Google account is busy or paused; try again in a minute, or look at `carnet doctor`")]
+    /// Nothing is asked of it for now.
+    #[error("the Google account \"{google}\" is paused: {}", sentence.trim_end_matches('.'))]
+    #[expect(missing_docs, reason = "its name, and why in words")]
+    Paused { google: String, sentence: String },
+    /// Another worker has the account for long.
+    #[error("the Google account is busy; try again in a minute")]
     Busy,
     /// The CRM.
     #[error(transparent)]
@@ -132,6 +136,10 @@ impl<'a> Drafts<'a> {
     }
 
     async fn claim(&self) -> Result<Account, PreviewError> {
+        // Whoever looks on does not wait for the end of a pause.
+        if let Some(Pause { sentence, .. }) = pause_of(&self.tools.pool, self.google).await? {
+            return Err(PreviewError::Paused { google: self.google.name.clone(), sentence });
+        }
         Account::claim_within(self.tools, self.google, CLAIMED_WITHIN).await?.ok_or(PreviewError::Busy)
     }
 

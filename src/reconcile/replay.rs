@@ -10,7 +10,7 @@ use super::{
     new_run,
 };
 use crate::{
-    claim::Tools,
+    claim::{Pause, Tools, pause_of},
     plan::entry::{Action, Entry},
     queue::dead::DeadLetter,
     store::{
@@ -32,6 +32,8 @@ pub enum ReplayError {
     Paused(String),
     #[error("the Google account \"{0}\" is not connected yet; `carnet apply` prints the link to connect it")]
     NotConnected(String),
+    #[error("the Google account \"{google}\" is paused: {}", sentence.trim_end_matches('.'))]
+    AccountPaused { google: String, sentence: String },
     #[error(transparent)]
     Preview(#[from] PreviewError),
     #[error(transparent)]
@@ -45,6 +47,7 @@ impl ReplayError {
             Self::Running { .. } => "still_running",
             Self::Paused(_) => "paused",
             Self::NotConnected(_) => "not_connected",
+            Self::AccountPaused { .. } => "account_paused",
             Self::Preview(_) => "cannot_look",
             Self::Store(_) => "unavailable",
         }
@@ -76,6 +79,27 @@ pub struct Foreseen {
     pub outlook: Outlook,
     /// In words.
     pub how: String,
+}
+
+/// A sync whose letters stay as they are for now; others go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotNow {
+    /// By its configured name.
+    pub sync: String,
+    /// How many of its letters were meant.
+    pub letters: usize,
+    /// [`ReplayError::code`].
+    pub code: &'static str,
+    /// Why, in words.
+    pub sentence: String,
+}
+
+impl NotNow {
+    /// Because of this.
+    pub fn new(sync: &SyncSpec, letters: &[DeadLetter], why: &ReplayError) -> Self {
+        let (sync, letters) = (sync.spec.name.clone(), letters.len());
+        Self { sync, letters, code: why.code(), sentence: why.to_string() }
+    }
 }
 
 /// Letters looked at in one go.
@@ -128,8 +152,9 @@ fn foreseen(letter: &DeadLetter, outlook: Outlook, how: String) -> Foreseen {
 /// Whether a replay of this sync could begin now.
 pub async fn may_begin(tools: &Tools, sync: &SyncSpec) -> Result<(), ReplayError> {
     let name = &sync.spec.name;
-    if sync.google.is_none() {
-        return Err(ReplayError::NotConnected(sync.spec.google.clone()));
+    let Some(google) = &sync.google else { return Err(ReplayError::NotConnected(sync.spec.google.clone())) };
+    if let Some(Pause { sentence, .. }) = pause_of(&tools.pool, google).await? {
+        return Err(ReplayError::AccountPaused { google: google.name.clone(), sentence });
     }
     let runs = Runs::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
     if runs.paused().await?.is_some() {

@@ -35,6 +35,11 @@ impl Forgotten {
         !self.marks.is_empty() && self.mark(account, contact).is_some_and(|mark| self.marks.contains(&mark))
     }
 
+    /// Whether all that was kept of this account was erased, and it was not declared again since.
+    pub fn holds_all(&self, account: &AccountKey) -> bool {
+        self.holds(account, EVERYBODY)
+    }
+
     /// What stands for this contact.
     pub fn mark(&self, account: &AccountKey, contact: &str) -> Option<String> {
         self.pepper.as_ref().map(|pepper| mark(pepper, account, contact))
@@ -51,6 +56,20 @@ impl Registry {
         Ok(self.forgotten.insert(mark(&pepper, account, contact)) || self.refusals.len() < before)
     }
 
+    /// Remembers that all that was kept of an account was erased, and keeps nothing of it any more.
+    pub fn forget_all(&mut self, sealer: &Sealer, account: &AccountKey) -> Result<(), SealError> {
+        self.forget(sealer, account, EVERYBODY)?;
+        let (key, about) = (account.to_string(), format!("{account}|"));
+        self.crm_tokens.remove(&key);
+        self.refusals.retain(|key, _| !key.split_once('|').is_some_and(|(_, rest)| rest.starts_with(&about)));
+        Ok(())
+    }
+
+    /// An account is there again; who of it was erased stays so.
+    pub fn welcome(&mut self, sealer: &Sealer, account: &AccountKey) -> Result<bool, SealError> {
+        self.remember(sealer, account, EVERYBODY)
+    }
+
     /// Takes that back; `false` when it was not so.
     pub fn remember(&mut self, sealer: &Sealer, account: &AccountKey, contact: &str) -> Result<bool, SealError> {
         let Some(sealed) = self.generated.get(PEPPER) else { return Ok(false) };
@@ -58,6 +77,9 @@ impl Registry {
         Ok(self.forgotten.remove(&mark(&pepper, account, contact)))
     }
 }
+
+/// No contact has this id.
+const EVERYBODY: &str = "";
 
 fn mark(pepper: &SecretString, account: &AccountKey, contact: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, pepper.expose_secret().as_bytes());

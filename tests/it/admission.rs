@@ -139,6 +139,7 @@ async fn a_token_does_what_its_scope_says_until_it_is_revoked_and_leaves_a_trace
         (get.clone(), &reveal.replace("reveal", "%72eveal"), nothing.clone(), [403, 403, 200]),
         (post, "/api/v1/dead/discard", json!({"all": {}}), [403, 403, 200]),
         (get.clone(), "/api/v1/audit", nothing.clone(), [403, 403, 200]),
+        (get.clone(), "/api/v1/previews/phone/last", nothing.clone(), [403, 404, 404]),
     ];
     for (method, path, body, expected) in table {
         for (token, expected) in tokens.iter().zip(expected) {
@@ -158,6 +159,7 @@ async fn a_token_does_what_its_scope_says_until_it_is_revoked_and_leaves_a_trace
         deeds.iter().filter(is).filter(|deed| text(deed, "actor").starts_with(actor)).count()
     };
     assert_eq!(traces("token operate", "POST /api/v1/syncs/phone/pause", "200"), 1, "{deeds:#?}");
+    assert_eq!(traces("token operate", "POST /api/v1/syncs/phone/pause", "asked"), 1, "before it was done");
     assert_eq!(traces("token read", "POST /api/v1/syncs/phone/pause", "403"), 1, "what was declined too");
     assert_eq!(traces("token admin", &format!("GET /api/v1/dead/{letter}?reveal"), "200"), 2);
     assert_eq!(traces("command line (", "token revoke admin", "asked"), 1);

@@ -105,6 +105,52 @@ async fn signatures_that_fail_in_a_row_are_told_and_a_right_one_ends_it() {
     service.stop().await;
 }
 
+/// Nobody has mended the secret; only the process is another one, and a day has passed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_ends_no_row_of_failing_signatures() {
+    let (world, ears) = heard().await;
+    let service = world.start().await;
+    for _ in 0..5 {
+        forge(&world, &service).await;
+    }
+    told(&ears, "signatures", &["alert.opened"]).await;
+    service.stop().await;
+    let service = world.start().await;
+    service.pool.clock.advance(DAY);
+    told(&ears, "signatures", &["alert.opened", "alert.lasts"]).await;
+    service.pool.clock.advance(DAY);
+    told(&ears, "signatures", &["alert.opened", "alert.lasts", "alert.lasts"]).await;
+    world.crm_create(json!({"firstName": "Luc", "lastName": "Roy"})).await;
+    told(&ears, "signatures", &["alert.opened", "alert.lasts", "alert.lasts", "alert.closed"]).await;
+    service.quiet(&world).await;
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_not_taken_holds_up_no_other_and_expiring_letters_are_said() {
+    let (mut world, ears) = heard().await;
+    world.set("CARNET_TUNE_DEAD_AGE_MS", 6 * 24 * 3_600_000);
+    ears.refuse("dead_letters");
+    world.google_knows_no("AQ").await;
+    world.crm_seed(&[json!({"firstName": "Luc", "lastName": "Roy", "country": "AQ", "city": "Laval"})]).await;
+    let service = world.start().await;
+    service.reconcile().await;
+    until("the letter to be told of", async || !ears.missed().is_empty()).await;
+    for _ in 0..5 {
+        forge(&world, &service).await;
+    }
+    told(&ears, "signatures", &["alert.opened"]).await;
+    assert_eq!(ears.types("dead_letters"), [""; 0]);
+    let alerts = world.carnet(&["alerts", "list", "--json"]).await.json();
+    let said = "In \"phone\", 1 contact could not be written. The dead letters of 1 expire within a week.";
+    assert!(alerts.as_array().expect("alerts").iter().any(|alert| alert["sentence"] == said), "{alerts:#}");
+    service.quiet(&world).await;
+    world.carnet(&["dead", "discard", "--all", "--because", "a test", "--yes"]).await.done();
+    service.nothing_left().await;
+    service.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silence_is_told_only_where_it_is_unusual() {
     let (mut world, ears) = heard().await;

@@ -123,7 +123,7 @@ async fn a_replay_is_foreseen_and_then_a_run_with_a_report() {
     assert_eq!(outlooks, ["would-write", "superseded", "would-write"], "{foreseen:#}");
     let said = world.carnet(&["dead", "replay", "--all"]).await.done();
     assert!(
-        said.contains("3 dead letters: 3 rejected_by_google. Of them 2 would be written, 1 are done with"),
+        said.contains("3 dead letters: 3 rejected_by_google.\nOf them 2 would be written, 1 are done with"),
         "{said}"
     );
     assert_eq!(list(&world, &[]).await.len(), 3, "nothing was done");
@@ -249,6 +249,49 @@ async fn the_api_lists_shows_replays_and_discards() {
     assert_eq!(ask(post, "/discard", because).await.1["discarded"].as_array().map(Vec::len), Some(REFUSED - 1));
     until("the run to end", async || service.runs().current().await.expect("runs").is_none_or(|run| run.is_over()))
         .await;
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+/// Of hundreds of accounts one is always without access.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_without_access_keeps_no_other_letters_waiting() {
+    let mut world = World::new().await;
+    let (_, token) = world.another_google().await;
+    world.google_knows_no("AQ").await;
+    world.sync_lines = format!(
+        "every = \"off\"\n[[google]]\nname = \"home\"\nrefresh_token = \"{token}\"\n[[sync]]\nname = \"home-phone\"\n\
+         crm = \"centiva/{}\"\ngoogle = \"home\"\nlabel = \"Centiva\"\nevery = \"off\"",
+        world.location
+    );
+    let service = world.start().await;
+    let contact = json!({"firstName": "Luc", "lastName": "Roy", "country": "AQ", "city": "Laval"});
+    let luc = world.crm_create(contact).await;
+    until("a letter of each", async || list(&world, &[]).await.len() == 2).await;
+    world.user("POST", "revoke", json!({})).await;
+    world.crm_create(json!({"firstName": "Léa", "lastName": "Roy"})).await;
+    world.delivered().await;
+    let listed = async || world.carnet(&["sync", "list", "--json"]).await.json();
+    until("the account to be paused", async || listed().await[0]["state"] == "failed").await;
+    until("the other account to be done", async || listed().await[1]["waiting"] == 0).await;
+    mend(&world, &luc).await;
+
+    let said = world.carnet(&["dead", "replay", "--all"]).await.done();
+    assert!(said.contains("2 dead letters: 2 rejected_by_google.\nOf them 1 would be written"), "{said}");
+    assert!(said.contains("phone (1 letters): the Google account \"office\" is paused: "), "{said}");
+    let done = world.carnet(&["dead", "replay", "--all", "--yes", "--json"]).await.json();
+    assert_eq!((&done["runs"][0]["sync"], &done["runs"][1]), (&json!("home-phone"), &Value::Null), "{done:#}");
+    assert_eq!((&done["not_now"][0]["sync"], &done["not_now"][0]["code"]), (&json!("phone"), &json!("account_paused")));
+    let left = list(&world, &[]).await;
+    assert_eq!((left.len(), &left[0]["sync"]), (1, &json!("phone")), "{left:#?}");
+    world.carnet(&["dead", "replay", &text(&left[0], "id")]).await.refused("is paused");
+
+    let again = world.google("POST", "accounts", &json!({ "subject": world.subject })).await;
+    let declared = world.declared().replace(&world.refresh_token, &text(&again, "refresh_token"));
+    world.apply(&declared).await.done();
+    service.quiet(&world).await;
+    world.carnet(&["dead", "replay", "--all", "--yes"]).await.done();
+    assert_eq!((list(&world, &[]).await, world.people().await.len()), (vec![], 2));
     service.nothing_left().await;
     service.stop().await;
 }

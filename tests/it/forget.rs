@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use carnet::store::keys::GoogleKeys;
+use redis::AsyncCommands as _;
 use serde_json::{Value, json};
 
 use crate::world::{LABEL, Service, World, process::Process, text, until, user::resource};
@@ -210,13 +212,44 @@ async fn the_api_counts_first_asks_back_and_erases_for_whoever_may() {
     process.victim().kill();
 }
 
+/// The proxy, or whoever asked, has waited long enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_that_was_asked_for_comes_to_its_end_without_whoever_asked() {
+    let (world, settings, process, service) = begun().await;
+    let id = world.crm_create(genevieve()).await;
+    let other = world.crm_create(other(1)).await;
+    service.quiet(&world).await;
+    world.google_fault(json!({"match": "people.updateContact", "kind": "delay", "ms": 1500, "p": 1.0})).await;
+    world.crm_update(&other, json!({"city": "Laval"})).await;
+    let lease = GoogleKeys::new(&world.subject).lease();
+    let is_held = async || service.pool.get().await.expect("redis").exists(&lease).await.expect("a fact");
+    until("a write under way", is_held).await;
+    let request = world.http.post(format!("{}/api/v1/forget", service.url)).bearer_auth(TOKEN);
+    let request = request.json(&json!({"person": id, "apply": true})).timeout(std::time::Duration::from_millis(300));
+    assert!(request.send().await.expect_err("no answer yet").is_timeout());
+    let deeds = || -> Value { serde_json::from_str(&world.command(&settings, &["audit", "--json"])).expect("JSON") };
+    let outcomes = || deeds().as_array().expect("deeds").iter().map(|deed| text(deed, "outcome")).collect::<Vec<_>>();
+    until("the erasure to end", async || outcomes().last().is_some_and(|last| last == "200")).await;
+    assert!(outcomes().contains(&"asked".to_owned()), "before it was done");
+    assert_gone(&world, &[EMAIL, "Lachance", "4385550199"]).await;
+    world.fair_weather().await;
+    service.quiet(&world).await;
+    service.nothing_left().await;
+    process.victim().kill();
+}
+
 /// A client of the operator's leaves: nothing of theirs stays, and nothing of anybody else's goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_kept_of_an_account_that_is_declared_no_more_is_found_and_goes() {
     let (mut world, settings, process, service) = begun().await;
     let id = world.crm_create(genevieve()).await;
-    world.crm_create(other(1)).await;
+    let refused = world.crm_create(other(1)).await;
     service.quiet(&world).await;
+    world.user_deletes(&resource(&world.only(&refused).await)).await;
+    world.crm_update(&refused, json!({"city": "Laval"})).await;
+    service.quiet(&world).await;
+    let file = world.dir.path().join("carnet.backup").display().to_string();
+    world.command(&settings, &["backup", &file]);
     let location = world.location.clone();
     let account = format!("highlevel/{location}");
     let everybody = ["forget", "--crm", &format!("centiva/{location}"), "--everybody", "--yes"];
@@ -235,12 +268,38 @@ async fn what_was_kept_of_an_account_that_is_declared_no_more_is_found_and_goes(
     assert_eq!(held["persons"][0]["dry_run"], true);
     let gone = forget(&world, &settings, &["--crm", &account, "--everybody", "--yes"]);
     assert_eq!(gone["persons"][0]["erased"], held["persons"][0]["erased"]);
+    let backup = std::fs::read(&file).expect("the backup");
+    std::fs::remove_file(&file).expect("the backup, which holds everything");
+    assert_no_key_of(&world, &location).await;
+    assert_gone(&world, &[EMAIL, "Lachance", &refused]).await;
+    let (code, said) = outcome(&settings, &["forget", "--crm", &account, "--everybody", "--yes"]);
+    assert!(code == Some(1) && said.contains("there is no CRM account"), "{said}");
+
+    // Nor does the backup bring it back.
+    std::fs::write(&file, backup).expect("the backup");
+    ended(&world, process).await;
+    world.command(&settings, &["restore", &file, "--replace", "--yes"]);
+    std::fs::remove_file(&file).expect("the backup, which holds everything");
+    let process = world.spawn("again", &settings, &["serve"]);
+    let socket = world.dir.path().join("data/redis/redis.sock");
+    world.watch_when_ready(&format!("unix://{}", socket.display()), &settings).await;
+    assert_no_key_of(&world, &location).await;
+    assert_gone(&world, &[EMAIL, "Lachance", &refused]).await;
+    process.victim().kill();
+}
+
+async fn assert_no_key_of(world: &World, location: &str) {
     let client = redis::Client::open(format!("unix://{}", world.dir.path().join("data/redis/redis.sock").display()));
     let mut connection = client.expect("a client").get_multiplexed_async_connection().await.expect("a connection");
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("keys");
-    assert!(keys.iter().all(|key| !key.contains(&location)), "{keys:?}");
-    let (code, said) = outcome(&settings, &["forget", "--crm", &account, "--everybody", "--yes"]);
-    assert!(code == Some(1) && said.contains("there is no CRM account"), "{said}");
+    assert!(keys.iter().all(|key| !key.contains(location)), "{keys:?}");
+}
+
+/// Stopped in order, so that nobody takes it for running. Its Redis goes with it, last of all; then a command has one of its own.
+async fn ended(world: &World, process: Process) {
+    process.end();
+    let socket = world.dir.path().join("data/redis/redis.sock");
+    until("the service to end", async || tokio::net::UnixStream::connect(&socket).await.is_err()).await;
     process.victim().kill();
 }
 
@@ -275,17 +334,15 @@ async fn a_backup_does_not_bring_back_who_was_erased_after_it() {
     let file = world.dir.path().join("carnet.backup").display().to_string();
     world.command(&settings, &["backup", &file]);
     forget(&world, &settings, &[&id, "--yes"]);
-    // Stopped in order, so that nobody takes it for running.
-    process.end();
-    // Its Redis goes with it, last of all; then a command has one of its own.
+    ended(&world, process).await;
     let socket = world.dir.path().join("data/redis/redis.sock");
-    until("the service to end", async || tokio::net::UnixStream::connect(&socket).await.is_err()).await;
-    process.victim().kill();
     world.command(&settings, &["restore", &file, "--replace", "--yes"]);
     let held = forget(&world, &settings, &[&id, "--dry-run"]);
     assert_eq!(held["persons"][0]["erased"], json!({}), "{held}");
     let process = world.spawn("again", &settings, &["serve"]);
     let service = world.watch_when_ready(&format!("unix://{}", socket.display()), &settings).await;
+    std::fs::remove_file(&file).expect("the backup, which holds everything");
+    assert_gone(&world, &[EMAIL, "Lachance", "4385550199", &id]).await;
     world.crm_update(&id, json!({"companyName": "Lachance"})).await;
     world.delivered().await;
     let runs = service.runs();

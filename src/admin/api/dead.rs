@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{Api, Bearer, failure::ApiFailure};
 use crate::{
     answers::{Desk, Found, Letter, Sorted, Which, by_sync},
-    reconcile::replay::{ReplayError, begin, foresee, may_begin},
+    reconcile::replay::{NotNow, ReplayError, begin, foresee, may_begin},
     store::tokens::Scope,
 };
 
@@ -78,19 +78,26 @@ pub(super) async fn replay(State(api): State<Arc<Api>>, body: Body) -> Result<Js
         sorted = sorted.whole()?;
     }
     let Sorted { of_syncs, of_undos, orphans } = sorted;
-    // All or none: one that cannot begin is told before another has begun.
-    for (sync, _) in of_syncs.iter().filter(|_| wanted.apply) {
-        may_begin(&api.tools, sync).await?;
+    if wanted.all.is_none() && wanted.apply {
+        // All or none: one that cannot begin is told before another has begun.
+        for (sync, _) in &of_syncs {
+            may_begin(&api.tools, sync).await?;
+        }
     }
-    let mut answers = Vec::new();
+    let (mut answers, mut not_now) = (Vec::new(), Vec::new());
     for (sync, letters) in &of_syncs {
         let name = &sync.spec.name;
-        answers.push(match wanted.apply {
-            true => json!({ "sync": name, "run": begin(&api.tools, sync, letters).await?.id }),
-            false => json!({ "sync": name, "letters": foresee(&api.tools, sync, letters).await? }),
-        });
+        let answer = match wanted.apply {
+            true => begin(&api.tools, sync, letters).await.map(|run| json!({ "sync": name, "run": run.id })),
+            false => foresee(&api.tools, sync, letters).await.map(|all| json!({ "sync": name, "letters": all })),
+        };
+        match answer {
+            Ok(answer) => answers.push(answer),
+            Err(why) if wanted.all.is_some() => not_now.push(NotNow::new(sync, letters, &why)),
+            Err(why) => return Err(why.into()),
+        }
     }
-    Ok(Json(json!({ "syncs": answers, "of_undos": of_undos, "sync_is_gone": orphans })))
+    Ok(Json(json!({ "syncs": answers, "not_now": not_now, "of_undos": of_undos, "sync_is_gone": orphans })))
 }
 
 /// How many there are; with `apply` they are taken away.

@@ -92,7 +92,7 @@ fn endpoints() -> Vec<(Method, &'static str, Scope, MethodRouter<Arc<Api>>)> {
         (Method::GET, "/syncs/{sync}/runs/{run}", Scope::Read, get(runs::show)),
         (Method::GET, "/syncs/{sync}/runs/current/events", Scope::Read, get(events::watch)),
         (Method::POST, "/syncs/{sync}/previews", Scope::Operate, post(previews::make)),
-        (Method::GET, "/previews/{sync}/{preview}", Scope::Read, get(previews::show)),
+        (Method::GET, "/previews/{sync}/{preview}", Scope::Operate, get(previews::show)),
         (Method::POST, "/previews/{sync}/{preview}/apply", Scope::Operate, post(previews::apply)),
         (Method::GET, "/refused", Scope::Read, get(contacts::refused)),
         (Method::GET, "/contacts/{crm}/{account}/{contact}", Scope::Read, get(contacts::show)),
@@ -124,7 +124,8 @@ struct Gate {
     scope: Scope,
 }
 
-/// Only whoever has a token of this scope; what changes something, or shows what is masked elsewhere, is written down.
+/// Only whoever has a token of this scope. What changes something, or shows what is masked elsewhere, is written down before it is
+/// done, and what came of it afterwards.
 async fn let_in(State(Gate { api, scope }): State<Gate>, mut request: Request, next: Next) -> Response {
     let Some(bearer) = api.access.bearer(request.headers()) else { return ApiFailure::no_token().into_response() };
     // As the endpoint reads it, whatever of it is escaped.
@@ -132,18 +133,21 @@ async fn let_in(State(Gate { api, scope }): State<Gate>, mut request: Request, n
     let is_reveal = url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "reveal");
     let shown = if is_reveal { "?reveal" } else { "" };
     let action = format!("{} {BASE}{}{shown}", request.method(), request.uri().path());
-    let deed = traced(Deed::new(format!("token {}", bearer.name), action, ""), request.extensions());
+    let asked = traced(Deed::new(format!("token {}", bearer.name), action, "asked"), request.extensions());
+    let is_kept = scope > Scope::Read || is_reveal;
     let response = if bearer.scope < scope {
         ApiFailure::small_scope(scope).into_response()
     } else {
+        if is_kept && let Err(error) = note(&api.tools.pool, &asked).await {
+            tracing::warn!(%error, "a call was not let in: it could not be written down");
+            return ApiFailure::from(error).into_response();
+        }
         request.extensions_mut().insert(bearer);
         next.run(request).await
     };
-    let deed = Deed { outcome: response.status().as_u16().to_string(), ..deed };
-    if (scope > Scope::Read || is_reveal)
-        && let Err(error) = note(&api.tools.pool, &deed).await
-    {
-        tracing::warn!(%error, "a call is missing in the audit log");
+    let deed = Deed { outcome: response.status().as_u16().to_string(), ..asked };
+    if is_kept && let Err(error) = note(&api.tools.pool, &deed).await {
+        tracing::warn!(%error, "the outcome of a call is missing in the audit log");
     }
     response
 }

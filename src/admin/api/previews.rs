@@ -132,6 +132,7 @@ impl From<PreviewError> for ApiFailure {
             PreviewError::NotConnected(_) => (StatusCode::CONFLICT, "not_connected"),
             PreviewError::Limited => (StatusCode::CONFLICT, "limited"),
             PreviewError::Busy => (StatusCode::CONFLICT, "busy"),
+            PreviewError::Paused { .. } => (StatusCode::CONFLICT, "paused"),
             PreviewError::Crm(_) | PreviewError::Access(_) => (StatusCode::BAD_GATEWAY, "crm"),
             PreviewError::Halt(_) => (StatusCode::BAD_GATEWAY, "google"),
             PreviewError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

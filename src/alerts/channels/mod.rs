@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, Said, book::Alert};
 use crate::config::Settings;
 use mail::Mail;
-use webhook::Webhook;
+use webhook::{NotSent, Webhook};
 
 /// A way to tell people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,24 +81,33 @@ impl Channels {
         std::iter::once(Channel::Log).chain(also).collect()
     }
 
-    /// Tells it; answers how many of the notices, from the first on, have been told, and why not the next.
-    pub async fn tell(&self, channel: Channel, notices: &[Notice], now: Timestamp) -> (usize, Option<String>) {
+    /// Tells it; answers which of the notices have been told, and why not the others.
+    pub async fn tell<'n>(
+        &self,
+        channel: Channel,
+        notices: &'n [Notice],
+        now: Timestamp,
+    ) -> (Vec<&'n Notice>, Option<String>) {
         match (channel, &self.webhook, &self.mail) {
             (Channel::Webhook, Some(webhook), _) => {
-                for (told, notice) in notices.iter().enumerate() {
-                    if let Err(why) = webhook.send(notice, now).await {
-                        return (told, Some(why));
+                let (mut told, mut trouble) = (Vec::with_capacity(notices.len()), None);
+                for notice in notices {
+                    match webhook.send(notice, now).await {
+                        Ok(()) => told.push(notice),
+                        // One that is not taken holds up no other.
+                        Err(why @ NotSent::Refused(_)) => trouble = Some(why.to_string()),
+                        Err(why @ NotSent::Silent(_)) => return (told, Some(why.to_string())),
                     }
                 }
-                (notices.len(), None)
+                (told, trouble)
             }
             (Channel::Mail, _, Some(mail)) => match mail.send(notices).await {
-                Ok(()) => (notices.len(), None),
-                Err(why) => (0, Some(why)),
+                Ok(()) => (notices.iter().collect(), None),
+                Err(why) => (Vec::new(), Some(why)),
             },
             _ => {
                 notices.iter().for_each(log);
-                (notices.len(), None)
+                (notices.iter().collect(), None)
             }
         }
     }

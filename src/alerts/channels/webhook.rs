@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
-use reqwest::{Client, header, redirect};
+use reqwest::{Client, StatusCode, header, redirect};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use serde_json::json;
 use sha2::Sha256;
@@ -18,6 +18,16 @@ use crate::config::Settings;
 const WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of a key, as Standard Webhooks wants them.
 const KEY: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// Why a message did not get through.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotSent {
+    /// To this one. The address may carry a token: it is in no error.
+    #[error("it was answered {0}")]
+    Refused(StatusCode),
+    #[error(transparent)]
+    Silent(reqwest::Error),
+}
 
 pub(super) struct Webhook {
     client: Client,
@@ -41,18 +51,17 @@ impl Webhook {
         Ok(Some(Self { client, url, key: key.into() }))
     }
 
-    /// Sends one; why not, if it was not taken.
-    pub async fn send(&self, notice: &Notice, now: Timestamp) -> Result<(), String> {
+    /// Sends one.
+    pub async fn send(&self, notice: &Notice, now: Timestamp) -> Result<(), NotSent> {
         let body = body(notice, now).to_string();
         let second = now.as_second();
         let signature = self.sign(&notice.id, second, &body);
         let request = self.client.post(self.url.clone()).header(header::CONTENT_TYPE, "application/json");
         let request = request.header("webhook-id", &notice.id).header("webhook-timestamp", second);
-        // The address may carry a token: it is in no error.
         let answer = request.header("webhook-signature", signature).body(body).send().await;
-        match answer.map_err(|error| error.without_url().to_string())?.status() {
+        match answer.map_err(|error| NotSent::Silent(error.without_url()))?.status() {
             status if status.is_success() => Ok(()),
-            status => Err(format!("it was answered {status}")),
+            status => Err(NotSent::Refused(status)),
         }
     }
 

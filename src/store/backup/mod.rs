@@ -231,6 +231,10 @@ async fn forget_again(pool: &Pool, registry: &RegistryStore) -> Result<(), Backu
     }
     let forgotten = Forgotten::open(&held, registry.sealer()).map_err(RegistryError::from)?;
     for account in &erase::accounts(pool).await? {
+        if forgotten.holds_all(account) {
+            erase::everything(pool, account, true).await?;
+            continue;
+        }
         let contacts = erase::contacts(pool, account).await?;
         for contact in contacts.iter().filter(|contact| forgotten.holds(account, contact)) {
             // There is no listing in a backup, and so no stamp.

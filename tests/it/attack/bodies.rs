@@ -122,6 +122,21 @@ async fn an_answer_that_comes_early_lets_its_sender_finish() {
     // The connection is as good as before.
     connection.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("sent");
     assert_eq!(&heard(&mut connection).await[9..12], "200");
+    // Whoever asks first is told no, and that this was all.
+    let asking = format!("expect: 100-continue\r\ncontent-length: {}\r\n", body.len());
+    connection.write_all(&post_to("/webhooks/nobody", &asking, b"")).await.expect("sent");
+    let answer = heard(&mut connection).await;
+    assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("connection: close"), "{answer}");
+    connection.write_all(&body).await.expect("the rest is taken in, if it comes all the same");
+    // Without end, it is cut off, long before it has sent all that.
+    let mut connection = siege.connect().await;
+    connection.write_all(&post_to("/webhooks/nobody", "content-length: 999999999\r\n", b"")).await.expect("sent");
+    heard(&mut connection).await;
+    let mut sent = 0;
+    while connection.write_all(&body).await.is_ok() {
+        sent += body.len();
+        assert!(sent < 100 << 20, "taken in without end");
+    }
     siege.lifted(0).await;
 }
 

@@ -30,6 +30,8 @@ pub struct Ears {
     missed: Arc<Mutex<Vec<String>>>,
     mails: Arc<Mutex<Vec<String>>>,
     is_deaf: Arc<AtomicBool>,
+    /// The kind of message that it cannot stand.
+    unheard: Arc<Mutex<Option<String>>>,
 }
 
 /// 24 bytes in base64.
@@ -57,6 +59,11 @@ impl Ears {
             }
         });
         url
+    }
+
+    /// Answers messages of this kind with 400.
+    pub fn refuse(&self, kind: &str) {
+        *self.unheard.lock().expect("ears") = Some(kind.to_owned());
     }
 
     pub fn set_deaf(&self, is_deaf: bool) {
@@ -135,6 +142,11 @@ async fn take(State(ears): State<Ears>, headers: HeaderMap, body: Bytes) -> Stat
         ears.missed.lock().expect("ears").push(id);
         return StatusCode::SERVICE_UNAVAILABLE;
     }
-    ears.heard.lock().expect("ears").push((id, serde_json::from_slice(&body).expect("JSON")));
+    let message: Value = serde_json::from_slice(&body).expect("JSON");
+    if ears.unheard.lock().expect("ears").as_deref() == message["data"]["kind"].as_str() {
+        ears.missed.lock().expect("ears").push(id);
+        return StatusCode::BAD_REQUEST;
+    }
+    ears.heard.lock().expect("ears").push((id, message));
     StatusCode::NO_CONTENT
 }
