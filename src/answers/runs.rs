@@ -11,6 +11,7 @@ use crate::{
         control::{self, Cancel},
         current::SyncSpec,
         keys::CrmKeys,
+        pauses,
         runs::{Run, Runs, undo_lane},
     },
 };
@@ -87,7 +88,7 @@ impl Desk {
 
     /// Nothing is written any more; what changes meanwhile is collected. A run in progress stands still.
     pub async fn pause(&self, name: &str) -> Result<Stands, Declined> {
-        self.runs(self.sync(name)?).set_paused(Some("asked")).await?;
+        pauses::set(&self.pool, &self.registry, &self.current.installation.id, self.sync(name)?, Some("asked")).await?;
         Ok(Stands { sync: name.to_owned(), paused: true })
     }
 
@@ -98,7 +99,7 @@ impl Desk {
         if self.undos(sync).current().await?.is_some_and(|run| !run.is_over()) {
             return Err(Declined::Undoing(name.to_owned()));
         }
-        runs.set_paused(None).await?;
+        pauses::set(&self.pool, &self.registry, &self.current.installation.id, sync, None).await?;
         if let Some(google) = &sync.google
             && resume(&self.pool, &google.subject).await?
             && runs.last_run().await?.is_some()

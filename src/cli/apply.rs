@@ -135,6 +135,9 @@ pub async fn apply_declared(
             changed.declared = declared.clone();
             changed.google = merged(&registry.google, &google, &declared);
             changed.sync_ids.clone_from(&ids);
+            changed
+                .paused
+                .retain(|name, _| name.rsplit_once('|').is_some_and(|(_, id)| ids.values().any(|known| known == id)));
             for (crm, account) in
                 declared.crm.iter().flat_map(|crm| crm.account.iter().map(move |account| (crm, account)))
             {

@@ -121,6 +121,7 @@ mod tests {
         "serve",
         "demo",
         "export",
+        "alive",
         "doctor",
         "sign",
         "sim",

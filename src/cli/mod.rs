@@ -1,6 +1,7 @@
 //! The command line. Exit code 0: done, 1: failed, 2: not understood.
 
 mod alerts;
+mod alive;
 mod apply;
 mod audit;
 mod backup;
@@ -84,6 +85,8 @@ enum Command {
     Restore(backup::Restore),
     /// The secret keys that seal credentials: list, rotate, retire.
     Keys(keys::Keys),
+    /// Whether the service answers on this machine: for health checks of containers.
+    Alive,
     /// Look whether everything is well, and what to do about what is not.
     Doctor(doctor::Doctor),
     /// Sign a sample delivery and print the curl command that posts it.
@@ -140,6 +143,7 @@ pub async fn run() -> ExitCode {
         Command::Backup(command) => command.run(settings, json).await,
         Command::Restore(command) => command.run(settings, json).await,
         Command::Keys(command) => command.run(settings, json).await,
+        Command::Alive => alive::run(settings, json).await,
         Command::Doctor(command) => match command.run(settings, json).await {
             Ok(true) => Ok(()),
             // The report has said why.

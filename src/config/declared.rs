@@ -445,6 +445,11 @@ fn is_yes(value: &bool) -> bool {
 }
 
 impl Sync {
+    /// Whether it runs only when somebody asks for it.
+    pub fn is_one_time(&self) -> bool {
+        !self.live && self.every == Every::Off
+    }
+
     /// What must be looked up in the CRM beside a contact's record.
     pub fn wants(&self) -> Wants {
         let mut wants = self.map.wants();

@@ -45,13 +45,8 @@ pub async fn trim(pool: &Pool, keys: &CrmKeys, tune: &Tune) -> Result<u64, Store
 pub async fn backlog(pool: &Pool, keys: &CrmKeys) -> Result<(u64, u64), StoreError> {
     let mut connection = pool.get().await?;
     let held: u64 = connection.xlen(keys.events()).await?;
-    const LAG: &str = "
-        local info = redis.pcall('XINFO', 'GROUPS', KEYS[1])
-        if info.err or #info == 0 then return redis.call('XLEN', KEYS[1]) end
-        local lag = 0
-        for i = 1, #info[1], 2 do if info[1][i] == 'lag' or info[1][i] == 'pending' then lag = lag + (tonumber(info[1][i + 1]) or 0) end end
-        return lag";
-    let waiting: u64 = redis::Script::new(LAG).key(keys.events()).invoke_async(&mut connection).await?;
+    const WAITING: &str = include_str!("backlog.lua");
+    let waiting: u64 = redis::Script::new(WAITING).key(keys.events()).invoke_async(&mut connection).await?;
     Ok((held, waiting))
 }
 

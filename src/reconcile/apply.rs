@@ -180,7 +180,8 @@ pub async fn begin(tools: &Tools, sync: &SyncSpec, preview: &Preview) -> Result<
     let mut run = new_run(tools, sync, "preview", RunState::Reading).await?;
     (run.kind, run.of) = (RunKind::Preview, Some(preview.id.clone()));
     run.total = Some(preview.acted_on());
-    run.proves = !runs_of(tools, sync).has_proved().await?;
+    // A few that are tried first are not the first run.
+    run.proves = preview.limit.is_none() && !runs_of(tools, sync).has_proved().await?;
     agree(tools, sync, preview, &run.id).await?;
     if let Some(running) = runs_of(tools, sync).begin(&run, None).await? {
         return Err(ApplyError::Running(running));

@@ -15,6 +15,7 @@ mod report;
 pub mod undo;
 mod walk;
 mod wishes;
+mod written;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -184,11 +185,15 @@ impl Reconciler {
         // counted wants one too, and it would not be known why. Asked of the state rather than told by whoever finds the loss:
         // that may be a worker or another process, or one that is killed before it can tell.
         let epoch = self.tools.now().installation.epoch;
-        if sync.epoch < epoch && !sync.account.is_limited() && runs.epoch().await? != Some(epoch) {
+        let is_made_up_for = sync.account.is_limited() || sync.spec.is_one_time();
+        if sync.epoch < epoch && !is_made_up_for && runs.epoch().await? != Some(epoch) {
             return Ok(Some("redis".to_owned()));
         }
         if let Some(why) = runs.wanted().await? {
             return Ok(Some(why));
+        }
+        if sync.spec.is_one_time() {
+            return Ok(None);
         }
         if sync.account.is_limited() || runs.paused().await?.is_some() {
             return Ok(None);

@@ -9,7 +9,7 @@ use crate::{
     plan::filter::Outside,
     store::{
         proofs::Proof,
-        runs::{Run, RunKind, RunState},
+        runs::{Run, RunKind, RunState, Written},
     },
 };
 
@@ -60,6 +60,8 @@ pub struct Report {
     pub braked: u64,
     /// What became of contacts that are not ours, where the run looked.
     pub proof: Option<Proof>,
+    /// Whose contacts it wrote, where it did not look.
+    pub written: Option<Written>,
     /// What else was noticed.
     pub noticed: Option<String>,
     pub error: Option<String>,
@@ -109,6 +111,7 @@ impl Report {
             units_write: count("units-write"),
             braked: run.listed.held + count("braked"),
             proof: run.proof.clone(),
+            written: run.written,
             noticed: run.noticed.clone(),
             error: run.error.clone(),
             sentence: report(run),
@@ -168,6 +171,20 @@ fn proved(proof: &Proof) -> String {
     format!("{own}. Meanwhile somebody else changed {changed} and deleted or merged {gone} in Google ({names})")
 }
 
+/// Whose contacts it wrote.
+fn wrote(Written { made, linked, ours, unmarked }: Written) -> String {
+    let all = listed(&[
+        (made, "made by it"),
+        (linked, "newly linked"),
+        (ours, "Carnet's before"),
+        (unmarked, "linked, but without Carnet's mark"),
+    ]);
+    match all.is_empty() {
+        true => "By the journal, no contact in Google was written".to_owned(),
+        false => format!("By the journal, the contacts written in Google are {all}; no other was touched"),
+    }
+}
+
 /// What is only said when there is something to say.
 fn details(run: &Run) -> Vec<String> {
     let count = |name: &str| count(run, name);
@@ -206,7 +223,11 @@ fn details(run: &Run) -> Vec<String> {
         (count("calls") > 0, costs),
     ];
     let said = said.into_iter().filter(|(is_so, _)| *is_so).map(|(_, sentence)| sentence);
-    said.chain(run.proof.as_ref().map(proved)).chain(run.noticed.clone()).chain(run.error.clone()).collect()
+    said.chain(run.proof.as_ref().map(proved))
+        .chain(run.written.map(wrote))
+        .chain(run.noticed.clone())
+        .chain(run.error.clone())
+        .collect()
 }
 
 fn many(number: u64, one: &str, more: &str) -> String {

@@ -38,6 +38,7 @@ use super::{
     absence::note,
     missed::missed,
     proof::{Prover, ask_for_listing},
+    written::written,
 };
 
 /// Why a run stands still for now; it is taken up later.
@@ -180,7 +181,7 @@ impl<'a> Walk<'a> {
             let seen = note(&mut run.listed, &page);
             let more = advance(run, &page);
             if !more && run.kind == RunKind::Preview {
-                run.marked += self.mark_leaving(run).await?;
+                run.marked += self.mark_unlisted(run, &seen).await?;
             }
             if !more {
                 let done = run.marked.saturating_sub(u64::try_from(self.left(run).await?).unwrap_or(0));
@@ -315,6 +316,9 @@ impl<'a> Walk<'a> {
         self.pause(lease).await?;
         let mut run = run.clone();
         run.proof = proof;
+        if run.proof.is_none() {
+            run.written = written(self.tools, self.sync, &run).await?;
+        }
         if let Some(google) = &self.sync.google {
             let noticed = other_writer(&self.tools.pool, &google.subject).await?;
             run.noticed = noticed.filter(|it| it.at >= run.started.as_millisecond()).map(|it| it.to_string());

@@ -103,6 +103,14 @@ const HOLD: &str = concat!(
 const SAY: &str = "
 for _, item in ipairs(cjson.decode(ARGV[1])) do redis.call('HSET', KEYS[1], item[1], item[2]) end";
 
+/// What a person said of the contact itself holds longer than a run.
+const CONSENT: &str = "
+for _, item in ipairs(cjson.decode(ARGV[1])) do
+  local said = redis.call('HGET', KEYS[1], item[1])
+  local run = said and cjson.decode(said).run
+  if not said or (run and run ~= cjson.null) then redis.call('HSET', KEYS[1], item[1], item[2]) end
+end";
+
 /// An entry that is about something else by now stays. With the last one the brake is free again.
 const LET_GO: &str = "
 for _, item in ipairs(cjson.decode(ARGV[1])) do
@@ -169,20 +177,26 @@ impl Brake {
     /// Agrees to what this run would do to these contacts, `(contact, about)`, whether they were stopped yet or not. The
     /// write uses the agreement up; what is agreed to does not use the brake up.
     pub async fn consent(&self, contacts: &[(String, String)], run: &str) -> Result<(), StoreError> {
-        self.tell(contacts, Answer::Allow, Some(run)).await
+        self.tell(CONSENT, contacts, Answer::Allow, Some(run)).await
     }
 
     /// Remembers an answer about these contacts, `(contact, about)`.
     pub async fn say(&self, contacts: &[(String, String)], answer: Answer) -> Result<(), StoreError> {
-        self.tell(contacts, answer, None).await
+        self.tell(SAY, contacts, answer, None).await
     }
 
-    async fn tell(&self, contacts: &[(String, String)], answer: Answer, run: Option<&str>) -> Result<(), StoreError> {
+    async fn tell(
+        &self,
+        script: &str,
+        contacts: &[(String, String)],
+        answer: Answer,
+        run: Option<&str>,
+    ) -> Result<(), StoreError> {
         let run = run.map(str::to_owned);
         let word =
             |about: &String| encode("an answer to the brake", &Word { about: about.clone(), answer, run: run.clone() });
         let list = contacts.iter().map(|(contact, about)| Ok((contact.as_str(), word(about)?)));
-        self.each(SAY, &[self.keys.brake_words(&self.sync)], list.collect::<Result<Vec<_>, StoreError>>()?).await
+        self.each(script, &[self.keys.brake_words(&self.sync)], list.collect::<Result<Vec<_>, StoreError>>()?).await
     }
 
     /// Takes answered contacts off the list, `(contact, about)`.

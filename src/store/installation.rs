@@ -11,6 +11,7 @@ use super::{
     backup::RESTORING,
     highwater::Highwater,
     keys::INSTALLATION,
+    pauses,
     pool::Pool,
     registry::{Registry, RegistryError, RegistryStore},
     seal::random_text,
@@ -175,6 +176,7 @@ impl Guard {
         epoch: u64,
     ) -> Result<Installation, InstallationError> {
         self.restore(&snapshot.registry).await?;
+        pauses::hold_again(&self.pool, &snapshot.registry).await?;
         // Past any epoch that this process may have seen in the Redis that is gone.
         let seen = self.highwater.beat();
         let next =

@@ -21,6 +21,7 @@ pub mod lease;
 pub mod ledger;
 pub mod listing;
 pub mod local;
+pub mod pauses;
 pub mod pool;
 pub mod presence;
 pub mod previews;

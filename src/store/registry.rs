@@ -50,6 +50,8 @@ pub struct Registry {
     pub api_tokens: BTreeMap<String, ApiToken>,
     /// `subject|account|contact` → what the owner refused.
     pub refusals: BTreeMap<String, Refusal>,
+    /// `account|sync id` → why a sync is paused, see [`super::pauses`].
+    pub paused: BTreeMap<String, String>,
     /// Persons who were erased: keyed hashes, see [`super::forgotten`].
     pub forgotten: BTreeSet<String>,
 }

@@ -37,7 +37,7 @@ impl Runs {
         if run.kind == RunKind::Reconcile {
             write.hset(&sync, "last_reconcile", self.pool.clock.now_ms());
         }
-        if state == RunState::Done && run.proves {
+        if state == RunState::Done && run.proof.is_some() {
             write.hset(&sync, "proved", 1);
         }
         if state == RunState::Done && run.kind == RunKind::Reconcile {

@@ -111,6 +111,9 @@ pub struct Run {
     /// What those two looks came to.
     #[serde(default)]
     pub proof: Option<Proof>,
+    /// Whose contacts it wrote, where it did not look.
+    #[serde(default)]
+    pub written: Option<Written>,
     /// What else was noticed, in words.
     #[serde(default)]
     pub noticed: Option<String>,
@@ -139,6 +142,19 @@ pub struct Run {
     pub repaired: u64,
 }
 
+/// Contacts in Google that a run wrote, by what they were before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// It made them.
+    pub made: u64,
+    /// The owner's, recognised and linked by it.
+    pub linked: u64,
+    /// They bore Carnet's mark.
+    pub ours: u64,
+    /// They bore none, and were linked all the same: somebody had taken the mark out.
+    pub unmarked: u64,
+}
+
 impl Run {
     /// A run that begins at this time.
     pub fn begin(id: String, why: &str, state: RunState, started: Timestamp) -> Self {
@@ -161,6 +177,7 @@ impl Run {
             twins: 0,
             proves: false,
             proof: None,
+            written: None,
             noticed: None,
             listed: Listed::default(),
             counts: BTreeMap::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use redis::AsyncCommands;
 
-pub use super::run::{Listed, Run, RunKind, RunState};
+pub use super::run::{Listed, Run, RunKind, RunState, Written};
 use super::{
     StoreError, decode, encode,
     keys::CrmKeys,
@@ -85,6 +85,11 @@ impl Runs {
             run.counts = self.counts(&run.id).await?;
         }
         Ok(Some(run))
+    }
+
+    /// Whether these contacts were on a page of this run, in their order.
+    pub async fn has_seen(&self, run: &str, contacts: &[String]) -> Result<Vec<bool>, StoreError> {
+        Ok(self.pool.get().await?.smismember(self.keys.seen(&self.sync, run), contacts).await?)
     }
 
     /// How many contacts of a run are not worked off yet.

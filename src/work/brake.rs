@@ -89,6 +89,19 @@ impl Room {
     }
 }
 
+/// Of what would be done, the contacts of which a person has said that they stay as they are.
+pub(super) async fn kept(tools: &Tools, sync: &SyncSpec, tasks: &[Task]) -> Result<BTreeSet<String>, StoreError> {
+    let watched: Vec<_> = tasks.iter().filter_map(|task| Some((task.contact.clone(), task.brake.as_ref()?))).collect();
+    let contacts: Vec<String> = watched.iter().map(|(contact, _)| contact.clone()).collect();
+    let brake = Brake::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
+    let standings = brake.standings(&contacts).await?;
+    let stays = |(wanted, standing): (&Held, Standing)| {
+        standing.word.is_some_and(|word| word.about == wanted.about && word.answer == Answer::Discard)
+    };
+    let all = watched.into_iter().zip(standings).filter(|((_, wanted), standing)| stays((wanted, standing.clone())));
+    Ok(all.map(|((contact, _), _)| contact).collect())
+}
+
 /// Contacts that the sync holds, with those that it has taken out within the window. Counted only where a part of them may be
 /// more than the least.
 async fn holds(view: &LedgerView, sync: &SyncSpec, tune: &Tune, spent: &BTreeSet<String>) -> Result<u64, StoreError> {

@@ -26,6 +26,7 @@ use crate::{
 
 use super::{
     batch::{Work, wanted},
+    brake::kept,
     gather::State,
     settle::Need,
 };
@@ -57,13 +58,15 @@ pub async fn draft(
     let due = contacts.iter().map(|(id, _)| (id.clone(), Mark { first: now, bulk: true, ..Mark::default() })).collect();
     let known = contacts.into_iter().filter_map(|(id, contact)| Some((id, State::There(Box::new(contact?)))));
     let tasks = Work::new(&tools, sync, current, Pen::Pencil(pencil)).decide(account, due, known.collect()).await?;
+    let kept = kept(&tools, sync, &tasks).await?;
     let sketch = Sketch { sync, pencil };
     let mut decided = BTreeMap::new();
     for step in &pencil.steps {
         decided.insert(step.contact.clone(), sketch.of_step(step)?);
     }
     for task in &tasks {
-        decided.insert(task.contact.clone(), sketch.of_task(task));
+        let decision = if kept.contains(&task.contact) { sketch.kept(task) } else { sketch.of_task(task) };
+        decided.insert(task.contact.clone(), decision);
     }
     Ok(decided.into_values().collect())
 }
@@ -101,6 +104,14 @@ impl Sketch<'_> {
         entry.fields = self.differences(&task.contact, before, &after);
         entry.agrees = task.brake.as_ref().map(|held| held.about.clone());
         Decided { contact: task.contact.clone(), entry: Some(entry), write: Some(write) }
+    }
+
+    /// A person has said that it stays.
+    fn kept(&self, task: &Task) -> Decided {
+        let why = "it stays as it is in Google: that was said when the brake asked".to_owned();
+        let mut entry = self.entry(&task.contact, Action::Refused, why);
+        task.resource().clone_into(&mut entry.resource);
+        Decided { contact: task.contact.clone(), entry: Some(entry), write: None }
     }
 
     fn of_step(&self, step: &Step) -> Result<Decided, StoreError> {

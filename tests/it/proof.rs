@@ -4,7 +4,7 @@ use carnet::{reconcile::report, store::keys::GoogleKeys};
 use redis::AsyncCommands as _;
 use serde_json::json;
 
-use crate::world::{Service, World, until};
+use crate::world::{Service, World, text, until};
 
 fn own(number: usize) -> serde_json::Value {
     json!({
@@ -42,6 +42,21 @@ async fn the_first_run_says_that_nothing_of_the_owners_own_was_touched() {
 
     let second = service.reconcile().await;
     assert_eq!(second.proof, None, "later runs say it from the journal");
+    assert!(report(&second).contains("By the journal, no contact in Google was written."), "{}", report(&second));
+    // One that is Carnet's, one of the owner's that is recognised, and a new one, of which no webhook tells.
+    world.google_seed(&[json!({"names": [{"givenName": "Aimée", "familyName": "Roy"}], "emailAddresses": [{"value": "aimee@exemple.ca"}]})]).await;
+    let silent = format!("locations/{}/contacts", world.location);
+    let new = [
+        json!({"firstName": "Aimée", "lastName": "Roy", "email": "aimee@exemple.ca", "city": "Laval"}),
+        json!({"firstName": "Zoé", "lastName": "Neuve", "email": "zoe@exemple.ca"}),
+    ];
+    world.crm_seed(&new).await;
+    let known = text(&town.crm[0], "id");
+    world.crm("PUT", &format!("{silent}/{known}?silent=true"), &json!({"city": "Rimouski"})).await;
+    let third = service.reconcile().await;
+    let said =
+        "the contacts written in Google are 1 made by it, 1 newly linked, 1 Carnet's before; no other was touched.";
+    assert!(report(&third).contains(said), "{}", report(&third));
     service.nothing_left().await;
     service.stop().await;
 }

@@ -25,7 +25,10 @@ use tokio::{
     sync::watch,
 };
 
-use crate::own_redis::Redis;
+use crate::{
+    own_redis::Redis,
+    world::{server::RedisServer, until},
+};
 
 const CRMS: &str = r#"
 [[crm]]
@@ -298,4 +301,39 @@ async fn what_no_contact_was_marked_for_yet_is_never_trimmed() {
     assert_eq!(backlog(&pool, &keys).await.expect("a stream"), (3, 2));
     let moved = dispatch(&pool, &keys, &["sync".into()], false, &tune).await.expect("dispatched");
     assert_eq!((moved.events, moved.marks), (2, 2));
+}
+
+/// A restart forgets how much a reader has read, and what Redis guesses then stays wrong.
+#[tokio::test]
+async fn how_much_waits_is_known_after_a_restart_of_redis() {
+    let mut server = RedisServer::start().await;
+    let pool = Pool::open(&server.url()).expect("a pool");
+    let keys = CrmKeys::new(&AccountKey { vendor: "hubspot".into(), id: "loc".into() });
+    let tune = Tune { stream_max: 400, stream_age: Duration::from_secs(3600), ..Tune::default() };
+    let mut waiting = 0;
+    // More than is taken at a time, then less.
+    for (round, more) in [(0, 700), (1, 100), (2, 900), (3, 50)] {
+        let mut add = redis::pipe();
+        for number in 0..more {
+            let contact = format!("c{round}-{number}");
+            add.xadd(keys.events(), "*", &[("contact", contact.as_str()), ("says", "changed"), ("at", "1")]).ignore();
+        }
+        add.query_async::<()>(&mut pool.get().await.expect("redis")).await.expect("events");
+        waiting += more;
+        server.kill();
+        server.restart().await;
+        until("Redis to answer", async || backlog(&pool, &keys).await.is_ok()).await;
+        assert_eq!(backlog(&pool, &keys).await.expect("a stream").1, waiting, "round {round}");
+        waiting -= dispatch(&pool, &keys, &["sync".into()], false, &tune).await.expect("dispatched").events;
+        trim(&pool, &keys, &tune).await.expect("trimmed");
+        assert_eq!(backlog(&pool, &keys).await.expect("a stream").1, waiting, "round {round}, dispatched");
+        server.kill();
+        server.restart().await;
+        until("Redis to answer", async || backlog(&pool, &keys).await.is_ok()).await;
+        assert_eq!(backlog(&pool, &keys).await.expect("a stream").1, waiting, "round {round}, once more");
+    }
+    while waiting > 0 {
+        waiting -= dispatch(&pool, &keys, &["sync".into()], false, &tune).await.expect("dispatched").events;
+        assert_eq!(backlog(&pool, &keys).await.expect("a stream").1, waiting);
+    }
 }

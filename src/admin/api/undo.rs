@@ -43,7 +43,7 @@ impl From<UndoError> for ApiFailure {
     fn from(error: UndoError) -> Self {
         match &error {
             UndoError::NoSuchRun(_) => Self::not_there(error.code(), error.to_string()),
-            UndoError::Busy | UndoError::Halt(_) | UndoError::Store(_) => {
+            UndoError::Busy | UndoError::Halt(_) | UndoError::Store(_) | UndoError::Registry(_) => {
                 tracing::warn!(%error, "an undo could not be looked at");
                 Self::unavailable(error.code(), error.to_string())
             }

@@ -49,7 +49,7 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
         What::Leave(_) => EVERYTHING,
     };
     scan(pool, &keys, &subject, from, |id, write| {
-        if !is_its(&write) || !has_written(&write) {
+        if !is_its(&write) || !write.has_written() {
             return;
         }
         let asked = match how.leaves() {
@@ -66,11 +66,6 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
     Ok(Collected { contacts, is_whole })
 }
 
-/// What was only noticed wrote nothing.
-fn has_written(write: &Write) -> bool {
-    !write.mask.is_empty() || write.action == "trashed"
-}
-
 /// Runs of the sync that wrote something, or may have: as the journal says, and what is not known to have ended.
 pub(super) async fn runs_that_wrote(tools: &Tools, sync: &SyncSpec) -> Result<BTreeSet<String>, StoreError> {
     let Some(google) = &sync.google else { return Ok(BTreeSet::new()) };
@@ -80,7 +75,7 @@ pub(super) async fn runs_that_wrote(tools: &Tools, sync: &SyncSpec) -> Result<BT
     let begun = begun::all(&tools.pool, &keys, subject).await?.into_iter().map(|(_, begun)| begun.write());
     runs.extend(begun.filter(|write| write.sync == sync.id).map(|write| write.run));
     scan(&tools.pool, &keys, subject, EVERYTHING, |_, write| {
-        if write.sync == sync.id && has_written(&write) {
+        if write.sync == sync.id && write.has_written() {
             runs.insert(write.run);
         }
     })

@@ -16,6 +16,8 @@ use crate::{
         current::SyncSpec,
         keys::CrmKeys,
         lease::Lease,
+        pauses,
+        registry::RegistryError,
         runs::{Run, RunKind, RunState, Runs, undo_lane},
     },
     work::{How, unsettled},
@@ -90,6 +92,8 @@ pub enum UndoError {
     Halt(#[from] Halt),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
 
 impl UndoError {
@@ -106,7 +110,7 @@ impl UndoError {
             Self::Unsettled(_) => "unsettled",
             Self::Busy => "google_busy",
             Self::Halt(_) => "google_failed",
-            Self::Store(_) => "unavailable",
+            Self::Store(_) | Self::Registry(_) => "unavailable",
         }
     }
 }
@@ -191,7 +195,7 @@ async fn begin_alone(tools: &Tools, sync: &SyncSpec, what: &What) -> Result<Run,
     run.of = what.of().map(str::to_owned);
     let runs = Runs::new(tools.pool.clone(), keys, &sync.id);
     let paused = run.of.as_ref().map_or_else(|| LEFT.to_owned(), |of| format!("undo of run {of}"));
-    runs.set_paused(Some(&paused)).await?;
+    pauses::set(&tools.pool, &tools.registry, &tools.now().installation.id, sync, Some(&paused)).await?;
     runs.forget_whole().await?;
     if undos.begin(&run, Some(tools.now().installation.epoch)).await?.is_some() {
         return Err(UndoError::Undoing);

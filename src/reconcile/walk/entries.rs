@@ -29,18 +29,22 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Marks those that leave: some of them are on no page any more, and each is read by itself anyway. Answers how many.
-    pub(super) async fn mark_leaving(&self, run: &Run) -> Result<u64, StoreError> {
+    /// Marks those that no page held, each to be read by itself: whoever leaves may not be listed any more, and a list may lack a
+    /// page. `last` are those of the last page, which are not noted yet. Answers how many.
+    pub(super) async fn mark_unlisted(&self, run: &Run, last: &[&str]) -> Result<u64, StoreError> {
         let (previews, preview) = (self.previews(), run.of.clone().unwrap_or_default());
-        let mut marked = 0;
+        let (kinds, mut marked, mut from) = (Action::ACTED_ON.map(Action::code), 0, 0);
         loop {
-            let from = usize::try_from(marked).unwrap_or(usize::MAX);
-            let entries: Vec<Entry> = previews.entries(&preview, &[Action::Remove.code()], from, PAGE).await?;
+            let entries: Vec<Entry> = previews.entries(&preview, &kinds, from, PAGE).await?;
             if entries.is_empty() {
                 return Ok(marked);
             }
-            marked += entries.len() as u64;
-            let contacts: Vec<_> = entries.into_iter().map(|entry| (entry.contact, None)).collect();
+            from += entries.len();
+            let ids: Vec<String> = entries.into_iter().map(|entry| entry.contact).collect();
+            let seen = self.runs.has_seen(&run.id, &ids).await?;
+            let unlisted = ids.into_iter().zip(seen).filter(|(id, seen)| !seen && !last.contains(&id.as_str()));
+            let contacts: Vec<_> = unlisted.map(|(id, _)| (id, None)).collect();
+            marked += contacts.len() as u64;
             let marking = Marking { sync: &self.sync.id, run: Some(&run.id), contacts: &contacts, run_body: None };
             mark(&self.tools.pool, &self.keys, marking).await?;
         }

@@ -21,6 +21,7 @@ use super::{
     highwater::Highwater,
     installation::Installation,
     keys::{AUDIT, DECLARED, INSTALLATION, PROCESSES, WORKERS},
+    pauses,
     pool::Pool,
     presence,
     registry::{RegistryError, RegistryStore},
@@ -177,6 +178,7 @@ pub async fn restore(
         }
     }
     forget_again(pool, registry).await?;
+    pauses::hold_again(pool, &registry.load().await?).await?;
     end(pool, highwater, &contents.installation).await?;
     registry.write_file(&contents.installation, &registry.load().await?)?;
     Ok(contents)

@@ -95,6 +95,11 @@ fn read(entry: &StreamId) -> Write {
 }
 
 impl Write {
+    /// What was only noticed wrote nothing.
+    pub fn has_written(&self) -> bool {
+        !self.mask.is_empty() || self.action == "trashed"
+    }
+
     /// Of an entry as it is about to be entered: fields and values in turn.
     pub fn of_entry(entry: &[String]) -> Self {
         let find = |name: &str| entry.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].clone());
