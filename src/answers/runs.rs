@@ -61,7 +61,7 @@ impl Desk {
     }
 
     /// The undos of its runs.
-    fn undos(&self, sync: &SyncSpec) -> Runs {
+    pub fn undos(&self, sync: &SyncSpec) -> Runs {
         Runs::new(self.pool.clone(), CrmKeys::new(&sync.account.key), &undo_lane(&sync.id))
     }
 

@@ -143,15 +143,19 @@ impl<'a> Drafts<'a> {
         Account::claim_within(self.tools, self.google, CLAIMED_WITHIN).await?.ok_or(PreviewError::Busy)
     }
 
-    /// Waits as a worker would, unless that is too long for somebody who looks on.
     async fn wait(&self, halt: Halt, failures: &mut u64) -> Result<(), PreviewError> {
-        let passes = passes(&halt, *failures);
-        let wait = rest(&self.tools.settings.tune, &halt, *failures);
-        *failures += u64::from(!matches!(halt, Halt::NotNow(_)));
-        if !passes || *failures > TRIES || wait > PATIENCE || self.tools.stop.is_cancelled() {
-            return Err(halt.into());
-        }
-        tokio::time::sleep(wait).await;
-        Ok(())
+        Ok(sit_out(self.tools, halt, failures).await?)
     }
+}
+
+/// Waits as a worker would, unless that is too long for somebody who looks on.
+pub(super) async fn sit_out(tools: &Tools, halt: Halt, failures: &mut u64) -> Result<(), Halt> {
+    let passes = passes(&halt, *failures);
+    let wait = rest(&tools.settings.tune, &halt, *failures);
+    *failures += u64::from(!matches!(halt, Halt::NotNow(_)));
+    if !passes || *failures > TRIES || wait > PATIENCE || tools.stop.is_cancelled() {
+        return Err(halt);
+    }
+    tokio::time::sleep(wait).await;
+    Ok(())
 }

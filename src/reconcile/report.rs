@@ -58,6 +58,11 @@ pub struct Report {
     pub units_write: u64,
     /// Contacts that wait behind the brake.
     pub braked: u64,
+    /// Of an undo: to the trash, back to what they were, of which something stays, with nothing to do.
+    pub trashed: u64,
+    pub reverted: u64,
+    pub kept: u64,
+    pub nothing: u64,
     /// What became of contacts that are not ours, where the run looked.
     pub proof: Option<Proof>,
     /// Whose contacts it wrote, where it did not look.
@@ -110,6 +115,10 @@ impl Report {
             units_read: count("units-read"),
             units_write: count("units-write"),
             braked: run.listed.held + count("braked"),
+            trashed: count("trashed"),
+            reverted: count("reverted"),
+            kept: count("kept"),
+            nothing: count("nothing"),
             proof: run.proof.clone(),
             written: run.written,
             noticed: run.noticed.clone(),

@@ -151,7 +151,10 @@ async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), H
         if let Some(run) = &run {
             account.take_down(Some((&runs, &run.id))).await?;
         }
-        orphans::mark_orphans(account, sync).await?;
+        // One that only runs when it is asked to finds its own then.
+        if !sync.spec.is_one_time() {
+            orphans::mark_orphans(account, sync).await?;
+        }
     }
     Box::pin(prove(account)).await?;
     account.take_down(None).await?;

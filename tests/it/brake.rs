@@ -207,6 +207,14 @@ async fn a_policy_that_writes_over_many_stops_and_asks() {
     service.reconcile().await;
     service.quiet(&world).await;
     assert_eq!((world.strangers().await.len(), stopped(&world).await.len()), (1, 0), "it is not asked again");
+    // Nor does a preview that is applied agree to it.
+    let plan = world.carnet(&["sync", "preview", "phone", "--json"]).await.json();
+    let entry = plan["entries"].as_array().expect("entries").iter().find(|entry| entry["contact"] == waiting[1]);
+    assert_eq!(entry.map(|entry| &entry["action"]), Some(&json!("refused")), "{plan:#}");
+    world.carnet(&["sync", "apply", "phone"]).await.done();
+    service.reconcile().await;
+    service.quiet(&world).await;
+    assert_eq!((world.strangers().await.len(), stopped(&world).await.len()), (1, 0), "it stays as its owner has it");
     // Something else would be written now.
     world.crm_update(&waiting[1], json!({"companyName": "Courtage Nord"})).await;
     service.quiet(&world).await;

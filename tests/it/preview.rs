@@ -213,7 +213,32 @@ async fn five_are_tried_first_and_then_the_rest() {
     assert_eq!((&rest["create"], &rest["unchanged"]), (&json!(7), &json!(5)), "{rest:#}");
     let run = world.carnet(&["sync", "run", "phone", "--json"]).await.json();
     assert_eq!(run["counts"]["created"], 7, "{run:#}");
+    assert_eq!(
+        run["proof"]["changed"], 0,
+        "trying five was not the first run: this one proves what it left alone: {run:#}"
+    );
     assert_eq!(world.labelled().await.len(), 12);
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+/// More than are read one by one; and the CRM leaves a page out just then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_leaves_out_is_applied_all_the_same() {
+    const MANY: usize = 520;
+    let mut world = World::new().await;
+    world.sync_lines = "every = \"off\"".into();
+    let contact = |n: usize| json!({"firstName": format!("Client{n}"), "lastName": "Un", "phone": phone(n)});
+    world.crm_seed(&(0..MANY).map(contact).collect::<Vec<_>>()).await;
+    let service = world.start().await;
+    let plan = previewed(&world, &[]).await;
+    assert_eq!(plan["create"], MANY, "{plan:#}");
+    // The look whether it still fits reads the whole list; then the run does.
+    world.crm_fault(json!({"path": "/contacts/search", "page": "lose", "after": 8, "times": 1})).await;
+    let run = applied(&world, &[]).await;
+    assert_eq!((&run["marked"], &run["counts"]["created"]), (&json!(MANY), &json!(MANY)), "{run:#}");
+    assert!(run["seen"].as_u64() < Some(MANY as u64), "a page was left out: {run:#}");
+    assert_eq!(world.labelled().await.len(), MANY);
     service.nothing_left().await;
     service.stop().await;
 }

@@ -14,13 +14,14 @@ use carnet::{app::foundation::Foundation, config::Settings, store::runs::Runs};
 use serde_json::{Value, json};
 
 use crate::world::{
-    Service, World,
+    LABEL, Service, World,
     front::Front,
     google::values,
     judge::{person, phone},
     process::{Apart, Process},
     server::RedisServer,
     until,
+    user::{labels, resource},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,6 +40,43 @@ async fn redis_is_emptied_while_the_service_is_stopped() {
     story.runs.want("first").await.expect("a wish");
     story.process = story.world.spawn("carnet", &story.settings, &["serve"]);
     story.end().await;
+}
+
+/// What was undone would come back, and what was never asked for would begin.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_sync_and_one_that_only_runs_when_asked_stay_as_they_are() {
+    let mut world = World::new().await;
+    let redis = RedisServer::start().await;
+    let more = |name: &str, lines: &str| {
+        format!(
+            "\n[[sync]]\nname = \"{name}\"\ncrm = \"centiva/{}\"\ngoogle = \"office\"\nlabel = \"{name}\"\nevery = \"off\"\n{lines}",
+            world.location
+        )
+    };
+    world.sync_lines = ["every = \"off\"".to_owned(), more("left", ""), more("once", "live = false")].concat();
+    world.set("CARNET_REDIS_URL", redis.url()).set("CARNET_TUNE_SWEEP_MS", 100);
+    let Apart { settings, service, process, .. } = world.start_apart(&redis.url()).await;
+    let id = world.crm_create(person("Early", 1)).await;
+    service.quiet(&world).await;
+    let given = async || labels(&world.contact(&resource(&world.only(&id).await)).await);
+    assert_eq!(given().await, [LABEL, "left", "myContacts"]);
+    world.command(&settings, &["sync", "leave", "left", "--unlabel", "--yes"]);
+    assert_eq!(given().await, [LABEL, "myContacts"]);
+    redis.empty().await;
+    let runs = service.runs();
+    until("the reconcile after the loss", async || {
+        runs.current().await.ok().flatten().is_some_and(|run| run.why == "redis" && run.is_over())
+    })
+    .await;
+    service.quiet(&world).await;
+    assert_eq!(given().await, [LABEL, "myContacts"]);
+    let listed: Value = serde_json::from_str(&world.command(&settings, &["sync", "list", "--json"])).expect("JSON");
+    let state = |name: &str| {
+        let syncs = listed.as_array().expect("syncs");
+        syncs.iter().find(|sync| sync["name"] == name).map(|sync| sync["state"].clone()).expect("a sync")
+    };
+    assert_eq!((state("left"), state("once")), (json!("paused"), json!("up to date")), "{listed:#}");
+    process.victim().kill();
 }
 
 #[tokio::test(flavor = "multi_thread")]

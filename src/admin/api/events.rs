@@ -16,10 +16,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Api, failure::ApiFailure};
 use crate::{
-    answers::Declined,
+    answers::{Declined, Desk},
     reconcile::{PAUSED, Progress, Report, progress},
     store::{
         StoreError,
+        current::SyncSpec,
         runs::{Run, Runs},
     },
 };
@@ -61,6 +62,13 @@ impl Running {
     }
 }
 
+/// The runs of a sync, or its undos while one of these goes on: the sync is paused meanwhile.
+pub(super) async fn going_on(desk: &Desk, sync: &SyncSpec) -> Result<Runs, StoreError> {
+    let undos = desk.undos(sync);
+    let is_undone = undos.current().await?.is_some_and(|run| !run.is_over());
+    Ok(if is_undone { undos } else { desk.runs(sync) })
+}
+
 /// Somebody who watches a run.
 struct Watcher {
     api: Arc<Api>,
@@ -78,7 +86,7 @@ pub(super) async fn watch(
 ) -> Result<Response, ApiFailure> {
     let Path(name) = sync?;
     let desk = api.desk().await?;
-    let runs = desk.runs(desk.sync(&name)?);
+    let runs = going_on(&desk, desk.sync(&name)?).await?;
     if runs.current().await?.is_none() && runs.wanted().await?.is_none() {
         return Err(Declined::NeverRun(name).into());
     }

@@ -9,7 +9,11 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Api, events::Running, failure::ApiFailure};
+use super::{
+    Api,
+    events::{Running, going_on},
+    failure::ApiFailure,
+};
 use crate::admin::overview::{SyncOverview, look, look_at_all};
 
 #[derive(Serialize)]
@@ -32,6 +36,6 @@ pub(super) async fn show(
     let (current, desk) = (api.tools.fresh().await?, api.desk().await?);
     let sync = desk.sync(&name)?;
     let overview = look(&api.tools.pool, &current, sync).await?;
-    let running = Running::look(&desk.runs(sync), api.tools.pool.clock.now()).await?;
+    let running = Running::look(&going_on(&desk, sync).await?, api.tools.pool.clock.now()).await?;
     Ok(Json(Shown { overview, running: running.filter(|(run, _)| !run.is_over()).map(|(_, running)| running) }))
 }

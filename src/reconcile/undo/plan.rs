@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use super::{UndoError, What, collect::collect};
+use super::{super::drafts::sit_out, UndoError, What, collect::collect};
 use crate::{
-    claim::{Account, Halt, Tools},
+    claim::{Account, Tools},
     plan::undo::{Left, Reversal},
     store::current::SyncSpec,
     work::{Asked, How, Looked, look},
@@ -71,18 +71,18 @@ pub async fn plan(tools: &Arc<Tools>, sync: &Arc<SyncSpec>, what: &What) -> Resu
     };
     let current = tools.now();
     let contacts: Vec<(String, Asked)> = collected.contacts.into_iter().collect();
-    let mut chunks = contacts.chunks(CHUNK).peekable();
+    let (mut chunks, mut failures) = (contacts.chunks(CHUNK).peekable(), 0);
     while let Some(chunk) = chunks.peek() {
         let mut account = Account::claim_within(tools, google, PATIENCE).await?.ok_or(UndoError::Busy)?;
         let looked = look(&mut account, sync, &current, PREVIEW, chunk).await;
         account.release().await?;
         match looked {
-            // Whoever works is let in meanwhile.
-            Err(Halt::NotNow(wait)) => tokio::time::sleep(wait).await,
-            looked => {
-                looked?.into_iter().for_each(|looked| plan.count(looked));
-                chunks.next();
+            Ok(looked) => {
+                looked.into_iter().for_each(|looked| plan.count(looked));
+                (failures, _) = (0, chunks.next());
             }
+            // Whoever works is let in meanwhile.
+            Err(halt) => sit_out(tools, halt, &mut failures).await?,
         }
     }
     Ok(plan)
