@@ -103,6 +103,7 @@ impl Desk {
         if let Some(google) = &sync.google
             && resume(&self.pool, &google.subject).await?
             && runs.last_run().await?.is_some()
+            && !sync.spec.is_one_time()
         {
             runs.ask("reconnect").await?;
         }

@@ -231,7 +231,7 @@ impl Parts {
         let serve = |listener: TcpListener, routes: Router| {
             tasks.spawn(http::serve(listener, routes, self.settings.clone(), stop.clone()));
         };
-        let patience = request::Patience::new(self.settings.tune.body_timeout);
+        let patience = request::Patience::new(self.settings.tune.body_timeout, tasks.clone());
         let patient =
             |routes: Router| routes.layer(middleware::from_fn_with_state(patience.clone(), request::body_within));
         if roles.web {

@@ -13,11 +13,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::places::Shares;
+use super::places::{Share, Shares};
 use crate::caller::{Caller, RequestId};
 
 const ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -64,11 +66,14 @@ fn usual(method: &Method) -> &'static str {
 }
 
 /// A client has its share of requests at a time, as of connections: through a proxy they come on the proxy's.
-pub(super) async fn shared(State(shares): State<Shares>, request: Request, next: Next) -> Response {
-    let share = Caller::of(request.extensions()).network().map(|client| shares.take(client));
-    if matches!(share, Some(None)) {
-        return put_off("30", "too_many_requests", "too many requests of one client at a time");
+pub(super) async fn shared(State(shares): State<Shares>, mut request: Request, next: Next) -> Response {
+    if let Some(client) = Caller::of(request.extensions()).network() {
+        let Some(share) = shares.take(client) else {
+            return put_off("30", "too_many_requests", "too many requests of one client at a time");
+        };
+        request.extensions_mut().insert(Arc::new(share));
     }
+    let _share = request.extensions().get::<Arc<Share>>().cloned();
     next.run(request).await
 }
 
@@ -77,12 +82,14 @@ pub(super) async fn shared(State(shares): State<Shares>, request: Request, next:
 pub(super) struct Patience {
     time: Duration,
     room: Arc<Semaphore>,
+    /// What is under way when the service is told to stop.
+    tasks: TaskTracker,
 }
 
 impl Patience {
     /// Each body must be there within this time.
-    pub fn new(time: Duration) -> Self {
-        Self { time, room: Arc::new(Semaphore::new(BODIES)) }
+    pub fn new(time: Duration, tasks: TaskTracker) -> Self {
+        Self { time, room: Arc::new(Semaphore::new(BODIES)), tasks }
     }
 }
 
@@ -90,19 +97,27 @@ impl Patience {
 /// so much memory at the most. Webhooks have a stricter door of their own.
 pub(super) async fn body_within(State(patience): State<Patience>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(_room) = patience.room.try_acquire_many(u32::from(!body.is_end_stream())) else {
+    let Ok(room) = patience.room.clone().try_acquire_many_owned(u32::from(!body.is_end_stream())) else {
         return put_off("5", "busy", "too many requests at a time");
     };
     match tokio::time::timeout(patience.time, to_bytes(body, BODY)).await {
-        Ok(Ok(body)) => to_its_end(next.run(Request::from_parts(parts, Body::from(body)))).await,
+        Ok(Ok(body)) if parts.method == Method::GET || parts.method == Method::HEAD => {
+            next.run(Request::from_parts(parts, Body::from(body))).await
+        }
+        Ok(Ok(body)) => {
+            // It counts for as long as it is worked at, whether or not somebody waits for the answer.
+            let held = (room, parts.extensions.get::<Arc<Share>>().cloned());
+            let answer = next.run(Request::from_parts(parts, Body::from(body)));
+            to_its_end(&patience.tasks, answer.map(|answer| (held, answer).1)).await
+        }
         Ok(Err(_)) => refused(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large or was cut short"),
         Err(_) => refused(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
     }
 }
 
 /// What was asked for does not end half way because whoever asked is gone: an erasure may take longer than a proxy waits.
-async fn to_its_end(answer: impl Future<Output = Response> + Send + 'static) -> Response {
-    tokio::spawn(answer.in_current_span()).await.unwrap_or_else(|error| {
+async fn to_its_end(tasks: &TaskTracker, answer: impl Future<Output = Response> + Send + 'static) -> Response {
+    tasks.spawn(answer.in_current_span()).await.unwrap_or_else(|error| {
         // A bug. Its panic is in the log.
         tracing::error!(%error, "a request was not answered");
         refused(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong; the log says what")

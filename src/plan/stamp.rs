@@ -100,6 +100,11 @@ pub fn stamps_of(person: &Person) -> Vec<Stamp> {
     own_entries(person).filter_map(read).collect()
 }
 
+/// Whether a person, or what of it was written down as JSON, bears a stamp of ours.
+pub fn is_stamped(json: &str) -> bool {
+    serde_json::from_str::<Person>(json).is_ok_and(|person| !stamps_of(&person).is_empty())
+}
+
 /// The stamp of one CRM contact in a person: an unreleased one if there is any.
 ///
 /// Google's *Merge & fix* can leave two entries for one CRM contact in a person; their bases count together.

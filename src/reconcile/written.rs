@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::{
     claim::Tools,
-    google::person::Person,
-    plan::stamp::stamps_of,
+    plan::stamp::is_stamped,
     store::{
         StoreError,
         current::SyncSpec,
-        journal::{self, scan},
+        journal::{self, is_whole, scan},
         keys::CrmKeys,
         runs::{Run, Written},
     },
@@ -24,11 +23,14 @@ enum Was {
     Unmarked,
 }
 
-/// Of this run, up to now; `None` without its place in the journal.
+/// Of this run, up to now; `None` where the journal does not go back so far.
 pub(super) async fn written(tools: &Tools, sync: &SyncSpec, run: &Run) -> Result<Option<Written>, StoreError> {
     let (Some(google), Some(from)) = (&sync.google, &run.journal_from) else { return Ok(None) };
-    let mut contacts: BTreeMap<String, Was> = BTreeMap::new();
-    scan(&tools.pool, &CrmKeys::new(&sync.account.key), &google.subject, from, |_, write| {
+    let (keys, mut contacts) = (CrmKeys::new(&sync.account.key), BTreeMap::<String, Was>::new());
+    if !is_whole(&tools.pool, &keys, &google.subject, from).await? {
+        return Ok(None);
+    }
+    scan(&tools.pool, &keys, &google.subject, from, |_, write| {
         if write.sync == sync.id && write.run == run.id && write.has_written() {
             let was = was(&write);
             contacts.entry(write.resource).or_insert(was);
@@ -51,7 +53,6 @@ fn was(write: &journal::Write) -> Was {
         _ => {}
     }
     // The mark is among the fields that were there before wherever it was written.
-    let before: Person = serde_json::from_str(&write.before).unwrap_or_default();
     let is_told = write.mask.is_empty() || write.mask.iter().any(|field| field == "clientData");
-    if is_told && stamps_of(&before).is_empty() { Was::Unmarked } else { Was::Ours }
+    if is_told && !is_stamped(&write.before) { Was::Unmarked } else { Was::Ours }
 }

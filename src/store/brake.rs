@@ -103,12 +103,13 @@ const HOLD: &str = concat!(
 const SAY: &str = "
 for _, item in ipairs(cjson.decode(ARGV[1])) do redis.call('HSET', KEYS[1], item[1], item[2]) end";
 
-/// What a person said of the contact itself holds longer than a run.
+/// What a person said of the same holds longer than a run.
 const CONSENT: &str = "
 for _, item in ipairs(cjson.decode(ARGV[1])) do
   local said = redis.call('HGET', KEYS[1], item[1])
-  local run = said and cjson.decode(said).run
-  if not said or (run and run ~= cjson.null) then redis.call('HSET', KEYS[1], item[1], item[2]) end
+  said = said and cjson.decode(said)
+  local of_a_run = said and said.run and said.run ~= cjson.null
+  if not said or of_a_run or said.about ~= cjson.decode(item[2]).about then redis.call('HSET', KEYS[1], item[1], item[2]) end
 end";
 
 /// An entry that is about something else by now stays. With the last one the brake is free again.

@@ -176,7 +176,7 @@ impl Guard {
         epoch: u64,
     ) -> Result<Installation, InstallationError> {
         self.restore(&snapshot.registry).await?;
-        pauses::hold_again(&self.pool, &snapshot.registry).await?;
+        pauses::hold_again(&self.pool, &self.registry.load().await?).await?;
         // Past any epoch that this process may have seen in the Redis that is gone.
         let seen = self.highwater.beat();
         let next =
@@ -224,7 +224,10 @@ impl Guard {
         match (in_file, snapshot) {
             // Also sealed as everything else is: a key that was rotated out is not needed for it.
             (Some(file), Some(snapshot)) if file == revision && snapshot.key == key => {}
-            (Some(file), Some(snapshot)) if file > revision => self.restore(&snapshot.registry).await?,
+            (Some(file), Some(snapshot)) if file > revision => {
+                self.restore(&snapshot.registry).await?;
+                pauses::hold_again(&self.pool, &self.registry.load().await?).await?;
+            }
             _ => self.registry.write_file(&held.id, &self.registry.load().await?)?,
         }
         Ok(())

@@ -19,7 +19,7 @@ pub async fn set(
     sync: &SyncSpec,
     why: Option<&str>,
 ) -> Result<(), RegistryError> {
-    let name = format!("{}|{}", sync.account.key, sync.id);
+    let name = name_of(&sync.account.key, &sync.id);
     let change = |registry: &mut Registry| match why {
         Some(why) => registry.paused.insert(name.clone(), why.to_owned()).as_deref() != Some(why),
         None => registry.paused.remove(&name).is_some(),
@@ -30,11 +30,17 @@ pub async fn set(
 
 /// In a Redis that is new or older: what the registry says holds.
 pub async fn hold_again(pool: &Pool, registry: &Registry) -> Result<(), StoreError> {
-    for (name, why) in &registry.paused {
-        let Some((account, sync)) = name.rsplit_once('|') else { continue };
-        let Some((vendor, id)) = account.split_once(':') else { continue };
-        let account = AccountKey { vendor: vendor.to_owned(), id: id.to_owned() };
-        Runs::new(pool.clone(), CrmKeys::new(&account), sync).set_paused(Some(why)).await?;
+    for sync in &registry.declared.sync {
+        let Some((crm, account)) = sync.crm.split_once('/') else { continue };
+        let Some(crm) = registry.declared.crm.iter().find(|known| known.name == crm) else { continue };
+        let Some(id) = registry.sync_ids.get(&sync.name) else { continue };
+        let account = AccountKey { vendor: crm.vendor().to_owned(), id: account.to_owned() };
+        let why = registry.paused.get(&name_of(&account, id));
+        Runs::new(pool.clone(), CrmKeys::new(&account), id).set_paused(why.map(String::as_str)).await?;
     }
     Ok(())
+}
+
+fn name_of(account: &AccountKey, sync: &str) -> String {
+    format!("{account}|{sync}")
 }

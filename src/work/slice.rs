@@ -13,7 +13,7 @@ use crate::{
         current::{GoogleAccount, SyncSpec},
         keys::{CrmKeys, GoogleKeys},
         ledger::{Ledger, Mark},
-        runs::{Lane, Runs, undo_lane},
+        runs::{Lane, RunKind, Runs, undo_lane},
     },
 };
 
@@ -152,7 +152,7 @@ async fn refresh(account: &mut Account, syncs: &[Arc<SyncSpec>]) -> Result<(), H
             account.take_down(Some((&runs, &run.id))).await?;
         }
         // One that only runs when it is asked to finds its own then.
-        if !sync.spec.is_one_time() {
+        if !sync.spec.is_one_time() || run.is_some_and(|run| run.kind == RunKind::Reconcile) {
             orphans::mark_orphans(account, sync).await?;
         }
     }

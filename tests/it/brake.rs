@@ -219,6 +219,11 @@ async fn a_policy_that_writes_over_many_stops_and_asks() {
     world.crm_update(&waiting[1], json!({"companyName": "Courtage Nord"})).await;
     service.quiet(&world).await;
     assert_eq!((world.strangers().await.len(), stopped(&world).await), (1, vec![waiting[1].clone()]));
+    // Whoever applies a preview agrees to what is asked now, whatever was said of something else.
+    world.carnet(&["sync", "preview", "phone"]).await.done();
+    world.carnet(&["sync", "apply", "phone"]).await.done();
+    service.quiet(&world).await;
+    assert_eq!((world.strangers().await.len(), stopped(&world).await.len()), (0, 0));
     // What we wrote ourselves is no longer the owner's: it changes as often as the CRM does.
     for name in ["Robert-Guy", "Guy", "Rob"] {
         world.crm_update(&waiting[0], json!({"firstName": name})).await;

@@ -132,8 +132,9 @@ fn has_all(a: &[String], b: &[String]) -> bool {
     b.iter().all(|w| a.contains(w))
 }
 
+/// On both sides more than initials.
 fn are_equal(a: &[String], b: &[String]) -> bool {
-    a.concat() == b.concat() && a.iter().any(|w| !is_initial(w))
+    a.concat() == b.concat() && [a, b].iter().all(|part| part.iter().any(|word| !is_initial(word)))
 }
 
 /// Whether what differs are the family names: where both are written family name first (Roy Julie and Roy Luc), it is not.

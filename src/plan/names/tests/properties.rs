@@ -6,7 +6,9 @@ use super::{super::is_initial, *};
 
 #[test]
 fn names_of_other_parts_and_the_same_letters_relate_alike_both_ways() {
-    for ((a, b), (c, d)) in [(("a-a ", ""), ("", "aa ")), (("Mac Donald John", ""), ("John", "MacDonald"))] {
+    for ((a, b), (c, d)) in
+        [(("a-a ", ""), ("", "aa ")), (("Mac Donald John", ""), ("John", "MacDonald")), (("éA-", "a "), ("é-a'", "b "))]
+    {
         let (x, y) = (Called::read(a, b), Called::read(c, d));
         assert_eq!(relate_called(&x, &y), relate_called(&y, &x), "{a}|{b} and {c}|{d}");
     }
