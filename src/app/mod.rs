@@ -55,14 +55,16 @@ pub struct Listeners {
 }
 
 /// What was generated on the first start and must be shown once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Credentials {
     /// Password of the admin pages.
     pub password: SecretString,
     /// Bearer token of the API.
     pub api_token: SecretString,
-    /// Whether either was made just now.
-    pub new: bool,
+    /// Whether the password was made just now.
+    pub is_password_new: bool,
+    /// Whether the token was.
+    pub is_token_new: bool,
 }
 
 /// Work in flight may take this long once told to stop; leases outlive it only if the process is killed.
@@ -306,7 +308,7 @@ fn doors(current: &Current) -> Result<Doors, BadCrm> {
 
 async fn credentials(settings: &Settings, foundation: &Foundation) -> Result<Credentials, StartError> {
     let sealer = foundation.registry.sealer().clone();
-    let mut made = Ok((SecretString::default(), SecretString::default(), false));
+    let mut made = Ok(Credentials::default());
     foundation
         .registry
         .change(&foundation.installation().id, |registry| {
@@ -315,13 +317,12 @@ async fn credentials(settings: &Settings, foundation: &Foundation) -> Result<Cre
                 Some(value) => Ok((value.clone(), false)),
                 None => registry.generated(&sealer, name),
             };
-            made = value(&settings.admin_password, "admin_password").and_then(|(password, new)| {
-                let (token, also) = value(&settings.api_token, "api_token")?;
-                Ok((password, token, new || also))
+            made = value(&settings.admin_password, "admin_password").and_then(|(password, is_password_new)| {
+                let (api_token, is_token_new) = value(&settings.api_token, "api_token")?;
+                Ok(Credentials { password, api_token, is_password_new, is_token_new })
             });
             registry.generated.len() > before
         })
         .await?;
-    let (password, api_token, new) = made.map_err(RegistryError::from)?;
-    Ok(Credentials { password, api_token, new })
+    Ok(made.map_err(RegistryError::from)?)
 }

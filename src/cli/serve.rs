@@ -70,11 +70,16 @@ async fn serve(settings: &Settings, roles: Roles, stop: &CancellationToken) -> a
     let address = settings.public_url.clone();
     let ready = move |credentials: &Credentials| {
         tracing::info!(%address, "carnet is running");
-        if credentials.new {
+        // What the operator has set is nobody's business here.
+        let made = [
+            ("admin password", credentials.is_password_new, &credentials.password),
+            ("API token     ", credentials.is_token_new, &credentials.api_token),
+        ];
+        let mut made = made.into_iter().filter(|(_, is_new, _)| *is_new).peekable();
+        if made.peek().is_some() {
             eprintln!("Made on this first start, and not shown again:");
-            eprintln!("  admin password  {}", credentials.password.expose_secret());
-            eprintln!("  API token       {}", credentials.api_token.expose_secret());
         }
+        made.for_each(|(what, _, secret)| eprintln!("  {what}  {}", secret.expose_secret()));
     };
     Ok(app::serve_on(foundation, settings.clone(), listeners, roles, stop.clone(), ready).await?)
 }

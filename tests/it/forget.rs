@@ -207,6 +207,8 @@ async fn the_api_counts_first_asks_back_and_erases_for_whoever_may() {
     assert_gone(&world, &[EMAIL, "Lachance", "4385550199", &one, &two]).await;
     let audit = world.command(&settings, &["audit", "--json"]);
     assert!(audit.contains("/api/v1/forget") && !audit.contains(EMAIL), "{audit}");
+    let log = world.log("carnet");
+    assert!(log.contains("admin password") && !log.contains(TOKEN), "only what was made is shown: {log}");
     assert_eq!(world.people().await.len(), 2, "in Google both are as they were");
     service.nothing_left().await;
     process.victim().kill();
