@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::{Kind, rhythm::listen};
 use crate::{
     claim::{Pause, PauseWhy, Tools, crm_refusal, pause_of},
@@ -178,9 +176,8 @@ async fn of_sync(pool: &Pool, tune: &Tune, sync: &SyncSpec) -> Result<Vec<Proble
     let dead = dead::count_of(pool, &keys, id).await?;
     if dead > 0 {
         let mut said = format!("In \"{name}\", {} could not be written.", contacts(dead));
-        let soon = tune.dead_age.saturating_sub(SAID_BEFORE);
-        let soon = pool.clock.now().checked_sub(SignedDuration::try_from(soon).unwrap_or(SignedDuration::MAX));
-        let expiring = dead::count_older(pool, &keys, id, soon.unwrap_or(Timestamp::UNIX_EPOCH)).await?;
+        let soon = pool.clock.ago(tune.dead_age.saturating_sub(SAID_BEFORE));
+        let expiring = dead::count_older(pool, &keys, id, soon).await?;
         if expiring > 0 {
             said.push_str(&format!(" The dead letters of {expiring} expire within a week."));
         }

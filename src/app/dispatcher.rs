@@ -1,9 +1,8 @@
 //! Moves events from the streams onto the dirty contacts as the door's bell rings, and with every sweep for what the bell
 //! missed (other processes' doors, events from before a restart).
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
-use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -74,19 +73,14 @@ impl Dispatcher {
 
     /// Dead letters that nobody has looked after for long go, and that is said.
     async fn expire(&self, account: &AccountKey, keys: &CrmKeys) -> Result<(), StoreError> {
-        let age = SignedDuration::try_from(self.settings.tune.dead_age).unwrap_or(SignedDuration::MAX);
-        let before = self.pool.clock.now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+        let before = self.pool.clock.ago(self.settings.tune.dead_age);
         loop {
             let old = dead::older(&self.pool, keys, before).await?;
             if old.is_empty() {
                 break;
             }
             // Said first: if this process ends in between, it is said twice and not never.
-            let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-            for letter in &old {
-                *reasons.entry(&letter.reason).or_default() += 1;
-            }
-            for (reason, count) in reasons {
+            for (reason, count) in dead::by_reason(&old) {
                 tracing::warn!(account = %account, reason, count, "dead letters expire; a reconcile tries their contacts again");
             }
             for letter in old {

@@ -13,7 +13,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use futures_util::FutureExt as _;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -107,8 +106,11 @@ pub(super) async fn body_within(State(patience): State<Patience>, request: Reque
         Ok(Ok(body)) => {
             // It counts for as long as it is worked at, whether or not somebody waits for the answer.
             let held = (room, parts.extensions.get::<Arc<Share>>().cloned());
-            let answer = next.run(Request::from_parts(parts, Body::from(body)));
-            to_its_end(&patience.tasks, answer.map(|answer| (held, answer).1)).await
+            let answer = async move {
+                let _held = held;
+                next.run(Request::from_parts(parts, Body::from(body))).await
+            };
+            to_its_end(&patience.tasks, answer).await
         }
         Ok(Err(_)) => refused(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large or was cut short"),
         Err(_) => refused(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),

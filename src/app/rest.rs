@@ -66,7 +66,9 @@ impl HttpBody for ReadOn {
 impl Drop for ReadOn {
     fn drop(&mut self) {
         let body = mem::take(&mut self.0);
-        if let (false, Ok(runtime)) = (body.is_end_stream(), Handle::try_current()) {
+        if !body.is_end_stream()
+            && let Ok(runtime) = Handle::try_current()
+        {
             runtime.spawn(timeout(WITHIN, read(body)));
         }
     }
@@ -74,7 +76,9 @@ impl Drop for ReadOn {
 
 async fn read(body: Body) {
     let (mut chunks, mut left) = (body.into_data_stream(), BYTES);
-    while let (1.., Ok(Some(chunk))) = (left, chunks.try_next().await) {
+    while left > 0
+        && let Ok(Some(chunk)) = chunks.try_next().await
+    {
         left = left.saturating_sub(chunk.len());
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     answers::{Found, Letter, Sorted, Which, by_sync},
     app::foundation::Foundation,
     config::Settings,
-    queue::dead::DeadLetter,
+    queue::dead::{self, DeadLetter},
     reconcile::{
         replay::{Foreseen, NotNow, Outlook, ReplayError, begin, foresee, may_begin},
         report,
@@ -182,9 +182,7 @@ async fn discard(
 }
 
 fn by_reason(letters: &[Found]) -> BTreeMap<&str, u64> {
-    let mut reasons = BTreeMap::new();
-    letters.iter().for_each(|found| *reasons.entry(found.letter.reason.as_str()).or_default() += 1);
-    reasons
+    dead::by_reason(letters.iter().map(|found| &found.letter))
 }
 
 fn counts(letters: &[Found]) -> String {

@@ -26,7 +26,7 @@ pub async fn ensure(account: &mut Account, name: &str, fresh: bool) -> Result<St
         return Ok(resource);
     }
     let groups = groups(account).await?;
-    let resource = match among(&groups, name, &mark(account, name), earlier.as_deref()) {
+    let resource = match found(account, &groups, name, earlier.as_deref()) {
         Some(resource) => resource,
         None => create(account, name).await?,
     };
@@ -54,7 +54,7 @@ async fn remembered(
 pub(super) async fn known_as(account: &Account, groups: &[Group], name: &str) -> Result<Option<String>, StoreError> {
     let (key, fold) = (GoogleKeys::new(account.subject()).state(), folded(name));
     let (_, earlier) = remembered(account, &key, &format!("label:{fold}"), &format!("was-label:{fold}")).await?;
-    Ok(among(groups, name, &mark(account, name), earlier.as_deref()))
+    Ok(found(account, groups, name, earlier.as_deref()))
 }
 
 async fn remember(account: &Account, key: &str, fields: &[(String, &String)]) -> Result<(), StoreError> {
@@ -107,8 +107,7 @@ pub async fn ensure_all(account: &mut Account, sync: &str, names: &[String]) -> 
     let groups = groups(account).await?;
     let mut made = made_for(account, sync).await?;
     for (fold, name, earlier) in missing {
-        let found = among(&groups, &name, &mark(account, &name), earlier.as_deref());
-        let resource = match found {
+        let resource = match found(account, &groups, &name, earlier.as_deref()) {
             Some(resource) => resource,
             None if !may_make(&made, &fold) => {
                 tracing::warn!(sync, "a tag got no label: the sync has made {TAG_LABELS}, which is as many as it may");
@@ -148,21 +147,19 @@ pub(super) async fn made_for(account: &Account, sync: &str) -> Result<BTreeSet<S
     held.map_or_else(|| Ok(BTreeSet::new()), |text| decode("labels of a sync", &text))
 }
 
-/// Google compares label names without regard to case and outer blanks; accounts from before 2021 may hold several of one
-/// name: the one with the most contacts is meant.
-async fn find(account: &mut Account, name: &str, earlier: Option<&str>) -> Result<Option<String>, Halt> {
-    let groups = groups(account).await?;
-    Ok(among(&groups, name, &mark(account, name), earlier))
-}
-
 pub(super) async fn groups(account: &mut Account) -> Result<Vec<Group>, Halt> {
     let token = account.pay(Call::Groups).await?;
     let result = account.tools.people.groups(&token).await;
     account.heard(Call::Groups, &token, result).await.map_err(Halt::Failure)
 }
 
+fn found(account: &Account, groups: &[Group], name: &str, earlier: Option<&str>) -> Option<String> {
+    among(groups, name, &mark(account, name), earlier)
+}
+
 /// The one that we know; or else the one that we made and have not heard of, or heard of in a Redis that was lost; or else
-/// one of that name.
+/// one of that name. Google compares names without regard to case and outer blanks; accounts from before 2021 may hold
+/// several of one name: the one with the most contacts is meant.
 fn among(groups: &[Group], name: &str, mark: &ClientDataValue, earlier: Option<&str>) -> Option<String> {
     let fit = |group: &Group| {
         let known = earlier == Some(group.resource_name.as_str());
@@ -185,7 +182,10 @@ async fn create(account: &mut Account, name: &str) -> Result<String, Halt> {
     match account.heard(Call::CreateGroup, &token, result).await {
         Ok(group) => Ok(group.resource_name),
         // Somebody made it between our look and our call, or an earlier call of ours did and its answer was lost.
-        Err(Failure::AlreadyExists) => find(account, name, None).await?.ok_or(Halt::Failure(Failure::AlreadyExists)),
+        Err(Failure::AlreadyExists) => {
+            let groups = groups(account).await?;
+            found(account, &groups, name, None).ok_or(Halt::Failure(Failure::AlreadyExists))
+        }
         Err(failure) => Err(Halt::Failure(failure)),
     }
 }

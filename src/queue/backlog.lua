@@ -1,14 +1,9 @@
 -- How many events of a stream wait to be dispatched. Redis counts them itself (`lag`) as long as it knows how many were read; where
 -- it does not, or can be seen to be wrong, it is told, or it would guess from then on.
 -- KEYS 1 events
-local function facts(list)
-  local of = {}
-  for i = 1, #list, 2 do of[list[i]] = list[i + 1] end
-  return of
-end
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
 if groups.err or #groups == 0 then return redis.call('XLEN', KEYS[1]) end
-local group, stream = facts(groups[1]), facts(redis.call('XINFO', 'STREAM', KEYS[1]))
+local group, stream = named(groups[1]), named(redis.call('XINFO', 'STREAM', KEYS[1]))
 local delivered, waiting = group['last-delivered-id'], group.lag
 if delivered == stream['last-generated-id'] then
   waiting = 0

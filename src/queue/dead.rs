@@ -2,6 +2,8 @@
 //! contact is done with by whatever way (a later event, a reconcile, a replay), or until a person discards it, or for 90 days.
 //! Replaying means: look at the contact again, from its current state.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use redis::{
     AsyncCommands,
@@ -224,6 +226,13 @@ pub async fn count(pool: &Pool, keys: &CrmKeys) -> Result<u64, StoreError> {
 /// How many a sync has, or its undos.
 pub async fn count_of(pool: &Pool, keys: &CrmKeys, lane: &str) -> Result<u64, StoreError> {
     Ok(pool.get().await?.hlen(keys.dead_of(lane)).await?)
+}
+
+/// How many of these there are of each reason.
+pub fn by_reason<'l>(letters: impl IntoIterator<Item = &'l DeadLetter>) -> BTreeMap<&'l str, u64> {
+    let mut reasons = BTreeMap::new();
+    letters.into_iter().for_each(|letter| *reasons.entry(letter.reason.as_str()).or_default() += 1);
+    reasons
 }
 
 /// How many a sync has that were given up before `before`.

@@ -36,11 +36,9 @@ local taken, marked = 0, 0
 for _, from in ipairs({ '0', '>' }) do
   for _, entry in ipairs(read(from)) do
     taken = taken + 1
-    local id, fields = entry[1], {}
+    local id = entry[1]
     -- An entry that was trimmed while pending has no fields any more.
-    if entry[2] then
-      for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
-    end
+    local fields = named(entry[2] or {})
     local contact = fields.contact
     if contact then
       -- Without a live sync nobody would ever fold them.
@@ -59,8 +57,7 @@ for _, from in ipairs({ '0', '>' }) do
 end
 -- How much was read is in no log of Redis's own: unsaid, a restart would forget it, and what waits would be miscounted.
 if taken > 0 then
-  local of, group = redis.call('XINFO', 'GROUPS', KEYS[1])[1], {}
-  for i = 1, #of, 2 do group[of[i]] = of[i + 1] end
+  local group = named(redis.call('XINFO', 'GROUPS', KEYS[1])[1])
   local read = group['entries-read']
   if read then redis.call('XGROUP', 'SETID', KEYS[1], group.name, group['last-delivered-id'], 'ENTRIESREAD', read) end
 end

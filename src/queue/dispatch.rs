@@ -25,7 +25,7 @@ pub async fn dispatch(
     limited: bool,
     tune: &Tune,
 ) -> Result<Dispatched, StoreError> {
-    let script = redis::Script::new(include_str!("dispatch.lua"));
+    let script = redis::Script::new(concat!(include_str!("../store/named.lua"), include_str!("dispatch.lua")));
     let mut call = script.key(keys.events());
     call.key(keys.generation()).key(keys.bodies());
     for sync in syncs {

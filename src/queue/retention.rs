@@ -45,7 +45,7 @@ pub async fn trim(pool: &Pool, keys: &CrmKeys, tune: &Tune) -> Result<u64, Store
 pub async fn backlog(pool: &Pool, keys: &CrmKeys) -> Result<(u64, u64), StoreError> {
     let mut connection = pool.get().await?;
     let held: u64 = connection.xlen(keys.events()).await?;
-    const WAITING: &str = include_str!("backlog.lua");
+    const WAITING: &str = concat!(include_str!("../store/named.lua"), include_str!("backlog.lua"));
     let waiting: u64 = redis::Script::new(WAITING).key(keys.events()).invoke_async(&mut connection).await?;
     Ok((held, waiting))
 }

@@ -185,17 +185,14 @@ impl Reconciler {
         // counted wants one too, and it would not be known why. Asked of the state rather than told by whoever finds the loss:
         // that may be a worker or another process, or one that is killed before it can tell.
         let epoch = self.tools.now().installation.epoch;
-        let is_made_up_for = sync.account.is_limited() || sync.spec.is_one_time();
-        if sync.epoch < epoch && !is_made_up_for && runs.epoch().await? != Some(epoch) {
+        let begins_by_itself = !sync.account.is_limited() && !sync.spec.is_one_time();
+        if sync.epoch < epoch && begins_by_itself && runs.epoch().await? != Some(epoch) {
             return Ok(Some("redis".to_owned()));
         }
         if let Some(why) = runs.wanted().await? {
             return Ok(Some(why));
         }
-        if sync.spec.is_one_time() {
-            return Ok(None);
-        }
-        if sync.account.is_limited() || runs.paused().await?.is_some() {
+        if !begins_by_itself || runs.paused().await?.is_some() {
             return Ok(None);
         }
         // Somebody connected anew after it had run: what was refused meanwhile is looked at again.

@@ -75,6 +75,14 @@ pub struct Standing {
     pub word: Option<Word>,
 }
 
+impl Standing {
+    /// What was said of just this, for good or for this run.
+    pub fn answer(&self, about: &str, run: Option<&str>) -> Option<Answer> {
+        let holds = |word: &&Word| word.about == about && (word.run.is_none() || word.run.as_deref() == run);
+        self.word.as_ref().filter(holds).map(|word| word.answer)
+    }
+}
+
 /// How far the brake is used up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Used {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// A difference from the machine's clock that is not worth a word (ms).
 const CLOSE: i64 = 5_000;
@@ -93,6 +93,12 @@ impl Clock {
     /// The time.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.now_ms()).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The time so long ago; the beginning of all time if that is before it.
+    pub fn ago(&self, age: Duration) -> Timestamp {
+        let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
+        self.now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// Milliseconds since 1970, the unit of every time in Redis.

@@ -230,7 +230,7 @@ impl Erase<'_> {
     /// In pieces, so that nobody waits for long; only the end, which is short, must be one step.
     async fn rebuild(&self, key: &str) -> Result<u64, StoreError> {
         let mut connection = self.pool.get().await?;
-        let script = redis::Script::new(include_str!("rebuild.lua"));
+        let script = redis::Script::new(concat!(include_str!("named.lua"), include_str!("rebuild.lua")));
         let copy = format!("{}{REBUILT}", key_prefix(self.account));
         let _: () = connection.del(&copy).await?;
         let (mut from, mut out) = ("-".to_owned(), 0);

@@ -176,7 +176,6 @@ impl Guard {
         epoch: u64,
     ) -> Result<Installation, InstallationError> {
         self.restore(&snapshot.registry).await?;
-        pauses::hold_again(&self.pool, &self.registry.load().await?).await?;
         // Past any epoch that this process may have seen in the Redis that is gone.
         let seen = self.highwater.beat();
         let next =
@@ -206,11 +205,12 @@ impl Guard {
         Ok(begun)
     }
 
+    /// In a Redis that is new or older, what the file keeps holds, and what follows from it.
     async fn restore(&self, kept: &Registry) -> Result<(), StoreError> {
         loop {
             let held = self.registry.revision().await?;
             if held >= kept.revision || self.registry.swap(held, kept).await? {
-                return Ok(());
+                return pauses::hold_again(&self.pool, &self.registry.load().await?).await;
             }
         }
     }
@@ -224,10 +224,7 @@ impl Guard {
         match (in_file, snapshot) {
             // Also sealed as everything else is: a key that was rotated out is not needed for it.
             (Some(file), Some(snapshot)) if file == revision && snapshot.key == key => {}
-            (Some(file), Some(snapshot)) if file > revision => {
-                self.restore(&snapshot.registry).await?;
-                pauses::hold_again(&self.pool, &self.registry.load().await?).await?;
-            }
+            (Some(file), Some(snapshot)) if file > revision => self.restore(&snapshot.registry).await?,
             _ => self.registry.write_file(&held.id, &self.registry.load().await?)?,
         }
         Ok(())

@@ -212,7 +212,8 @@ impl Ledger {
         }
         let nonce = random_text(6).map_err(|e| StoreError::Unreadable("a nonce", e.to_string()))?;
         let keys = &self.keys;
-        let answer: Vec<i64> = redis::Script::new(concat!(include_str!("hold.lua"), include_str!("settle.lua")))
+        const SETTLE: &str = concat!(include_str!("named.lua"), include_str!("hold.lua"), include_str!("settle.lua"));
+        let answer: Vec<i64> = redis::Script::new(SETTLE)
             .key(keys.fence(&self.subject))
             .key(keys.sequence(&self.subject))
             .key(keys.links(&self.subject))

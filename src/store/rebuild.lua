@@ -17,18 +17,13 @@ redis.call('EXPIRE', KEYS[2], 3600)
 if ARGV[4] ~= '1' then return { last, #entries, out } end
 if redis.call('EXISTS', KEYS[1]) == 0 then return { last, #entries, out } end
 
-local function facts(list)
-  local of = {}
-  for i = 1, #list, 2 do of[list[i]] = list[i + 1] end
-  return of
-end
-local stream = facts(redis.call('XINFO', 'STREAM', KEYS[1]))
+local stream = named(redis.call('XINFO', 'STREAM', KEYS[1]))
 local gone = tonumber(ARGV[5]) + out
 local added = stream['entries-added'] - gone
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
 local ends = redis.call('PEXPIRETIME', KEYS[1])
 for _, group in ipairs(groups) do
-  local of = facts(group)
+  local of = named(group)
   -- Nothing is pending: what is taken is acknowledged in the same step.
   local read = type(of.lag) == 'number' and added - of.lag or -1
   redis.call('XGROUP', 'CREATE', KEYS[2], of.name, of['last-delivered-id'], 'MKSTREAM', 'ENTRIESREAD', read)

@@ -26,13 +26,6 @@ local function add(key, limit, flat)
   redis.call('XADD', key, 'MAXLEN', '~', limit, '*', unpack(flat))
 end
 
--- Names and values of an entry.
-local function named(flat)
-  local fields = {}
-  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
-  return fields
-end
-
 -- A run that was given up has no counters any more.
 local function counts(run)
   return run and redis.call('HEXISTS', KEYS[12], run .. ':left') == 1

@@ -10,7 +10,7 @@ use crate::{
     push::Task,
     store::{
         StoreError,
-        brake::{Answer, Brake, Held, Kind, Standing, Used, Word},
+        brake::{Answer, Brake, Held, Kind, Standing, Used},
         current::SyncSpec,
         encode,
         keys::CrmKeys,
@@ -66,8 +66,7 @@ impl Room {
 
     /// Which way a contact goes, and what that leaves.
     fn decide(&mut self, contact: &str, run: Option<&str>, wanted: &Held, standing: &Standing) -> Way {
-        let holds = |word: &&Word| word.about == wanted.about && (word.run.is_none() || word.run.as_deref() == run);
-        match standing.word.as_ref().filter(holds).map(|word| word.answer) {
+        match standing.answer(&wanted.about, run) {
             Some(Answer::Allow) => return Way::Free,
             Some(Answer::Discard) => return Way::Kept,
             None => {}
@@ -91,15 +90,15 @@ impl Room {
 
 /// Of what would be done, the contacts of which a person has said that they stay as they are.
 pub(super) async fn kept(tools: &Tools, sync: &SyncSpec, tasks: &[Task]) -> Result<BTreeSet<String>, StoreError> {
-    let watched: Vec<_> = tasks.iter().filter_map(|task| Some((task.contact.clone(), task.brake.as_ref()?))).collect();
-    let contacts: Vec<String> = watched.iter().map(|(contact, _)| contact.clone()).collect();
+    let watched: Vec<(&Task, &Held)> = tasks.iter().filter_map(|task| Some((task, task.brake.as_ref()?))).collect();
+    let contacts: Vec<String> = watched.iter().map(|(task, _)| task.contact.clone()).collect();
     let brake = Brake::new(tools.pool.clone(), CrmKeys::new(&sync.account.key), &sync.id);
     let standings = brake.standings(&contacts).await?;
-    let stays = |(wanted, standing): (&Held, Standing)| {
-        standing.word.is_some_and(|word| word.about == wanted.about && word.answer == Answer::Discard)
+    let stays = |task: &Task, wanted: &Held, standing: &Standing| {
+        standing.answer(&wanted.about, task.mark.run.as_deref()) == Some(Answer::Discard)
     };
-    let all = watched.into_iter().zip(standings).filter(|((_, wanted), standing)| stays((wanted, standing.clone())));
-    Ok(all.map(|((contact, _), _)| contact).collect())
+    let all = watched.into_iter().zip(&standings).filter(|((task, wanted), standing)| stays(task, wanted, standing));
+    Ok(all.map(|((task, _), _)| task.contact.clone()).collect())
 }
 
 /// Contacts that the sync holds, with those that it has taken out within the window. Counted only where a part of them may be
@@ -187,6 +186,7 @@ impl Work<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::brake::Word;
 
     fn used(spent: usize) -> Used {
         Used { spent: (0..spent).map(|n| format!("spent{n}")).collect(), engaged: BTreeSet::new() }

@@ -79,7 +79,8 @@ pub async fn plan(tools: &Arc<Tools>, sync: &Arc<SyncSpec>, what: &What) -> Resu
         match looked {
             Ok(looked) => {
                 looked.into_iter().for_each(|looked| plan.count(looked));
-                (failures, _) = (0, chunks.next());
+                chunks.next();
+                failures = 0;
             }
             // Whoever works is let in meanwhile.
             Err(halt) => sit_out(tools, halt, &mut failures).await?,

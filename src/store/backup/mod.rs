@@ -24,7 +24,8 @@ use super::{
     pauses,
     pool::Pool,
     presence,
-    registry::{RegistryError, RegistryStore},
+    registry::{Registry, RegistryError, RegistryStore},
+    seal::Sealer,
     snapshot::SnapshotError,
 };
 
@@ -177,10 +178,11 @@ pub async fn restore(
             registry.swap(held, &snapshot.registry).await?;
         }
     }
-    forget_again(pool, registry).await?;
-    pauses::hold_again(pool, &registry.load().await?).await?;
+    let held = registry.load().await?;
+    forget_again(pool, &held, registry.sealer()).await?;
+    pauses::hold_again(pool, &held).await?;
     end(pool, highwater, &contents.installation).await?;
-    registry.write_file(&contents.installation, &registry.load().await?)?;
+    registry.write_file(&contents.installation, &held)?;
     Ok(contents)
 }
 
@@ -226,12 +228,11 @@ async fn write(pool: &Pool, piece: &[records::Record]) -> Result<(), StoreError>
 }
 
 /// A backup does not bring back who was erased since it was made.
-async fn forget_again(pool: &Pool, registry: &RegistryStore) -> Result<(), BackupError> {
-    let held = registry.load().await?;
+async fn forget_again(pool: &Pool, held: &Registry, sealer: &Sealer) -> Result<(), BackupError> {
     if held.forgotten.is_empty() {
         return Ok(());
     }
-    let forgotten = Forgotten::open(&held, registry.sealer()).map_err(RegistryError::from)?;
+    let forgotten = Forgotten::open(held, sealer).map_err(RegistryError::from)?;
     for account in &erase::accounts(pool).await? {
         if forgotten.holds_all(account) {
             erase::everything(pool, account, true).await?;
