@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{base::Base, stamp::Origin};
+use super::{base::Base, stamp::Origin, undo::Write};
+use crate::google::person::Person;
 
 /// Which Google contact a CRM contact is, and what we know of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,14 @@ impl Link {
     /// Whether it leads to a person in Google that is kept in step, or was until a moment ago.
     pub fn is_followed(&self) -> bool {
         matches!(self.state, LinkState::Live | LinkState::Trashing)
+    }
+
+    /// Takes in a write of ours whose end was not written down, and that the person shows: a sync whose label it took off holds the
+    /// contact no longer.
+    pub fn take_in(&mut self, write: &Write, person: &Person) {
+        let is_off = |label: &str| write.took_off(label) && !person.labels().any(|l| l == label);
+        self.holders.retain(|_, label| !is_off(label));
+        self.rules.retain(|sync, _| self.holders.contains_key(sync));
     }
 
     /// Whether this sync last looked at the contact under this rule ([`crate::config::declared::Sync::rule`]).

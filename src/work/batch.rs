@@ -304,13 +304,17 @@ impl<'a> Work<'a> {
         let persons = self.read_leaving(account, &mut leaving).await?;
         let mut tasks = Vec::new();
         let mut steps = Vec::new();
-        for (item, why) in leaving {
-            let Some(link) = &item.link else { continue };
-            let Some(person) = persons.get(&link.resource) else {
+        for (mut item, why) in leaving {
+            let Some(resource) = item.link.as_ref().map(|link| &link.resource) else { continue };
+            let Some(person) = persons.get(resource) else {
                 settle::doubt(account, &item).await?;
                 steps.push(settle::unread(&self.context, &item));
                 continue;
             };
+            if let Some(person) = person {
+                self.hear_late(account, &mut item, person).await?;
+            }
+            let Some(link) = &item.link else { continue };
             let op = new_op()?;
             match retire(self.sync, self.current, &item, link, person.as_ref(), why, &op) {
                 // Trashed before, and not written down then.

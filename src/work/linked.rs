@@ -26,6 +26,7 @@ use super::{
     by::By,
     matching::{Found, look_up_vanished, read},
     settle,
+    undo::written,
 };
 
 impl Work<'_> {
@@ -131,13 +132,13 @@ impl Work<'_> {
     pub(super) async fn merge_one(
         &mut self,
         account: &mut Account,
-        item: Item,
+        mut item: Item,
         contact: &Contact,
         person: &Person,
         origin: Origin,
         by: By,
     ) -> Result<Option<Task>, Halt> {
-        self.hear_late(account, &item.contact, person).await?;
+        self.hear_late(account, &mut item, person).await?;
         let label = self.label(account).await?;
         let wanted = wanted(self.sync, contact);
         let (op, more_labels) = (new_op()?, self.labels_of(&wanted));
@@ -193,25 +194,26 @@ impl Work<'_> {
         Ok(Some(Task { kept: merged.kept, brake, reason, also: by.counter(), ..task }))
     }
 
-    /// Google shows the stamp of an update whose answer was never heard: it was done, and the journal says so.
-    async fn hear_late(&mut self, account: &Account, contact: &str, person: &Person) -> Result<(), Halt> {
+    /// Google shows the stamp of an update whose answer was never heard: it was done, and link and journal say so.
+    pub(super) async fn hear_late(&mut self, account: &Account, item: &mut Item, person: &Person) -> Result<(), Halt> {
+        let (pool, keys, contact) = (&self.tools.pool, self.context.keys(), item.contact.as_str());
+        let Some(stamp) = stamp_for(person, &self.sync.account.key, contact) else { return Ok(()) };
+        let begun = begun::of(pool, &keys, account.subject(), contact).await?;
+        let Some(begun) = begun else { return Ok(()) };
+        let is_shown = begun.op == stamp.op;
+        if let Some(link) = item.link.as_mut().filter(|_| is_shown) {
+            link.take_in(&written(&begun.write())?, person);
+        }
         // Whoever only looks must not use up what is yet to be written down.
         if self.context.is_preview() {
             return Ok(());
         }
-        let (pool, keys) = (&self.tools.pool, self.context.keys());
-        let Some(stamp) = stamp_for(person, &self.sync.account.key, contact) else { return Ok(()) };
-        let begun = begun::of(pool, &keys, account.subject(), contact).await?;
-        let Some(begun) = begun else { return Ok(()) };
-        if begun.op != stamp.op {
-            if begun.may_show_until(self.tools.settings.tune.propagation) < pool.clock.now_ms() {
-                begun::forget(pool, &keys, account.subject(), &[contact]).await?;
-            }
+        if is_shown {
+            let step = Step { journal: Some(begun.entry), ..Step::of(contact) };
+            self.context.settle(&[step]).await?;
+        } else if begun.may_show_until(self.tools.settings.tune.propagation) >= pool.clock.now_ms() {
             return Ok(());
         }
-        let mut step = Step::of(contact);
-        step.journal = Some(begun.entry);
-        self.context.settle(&[step]).await?;
         Ok(begun::forget(pool, &keys, account.subject(), &[contact]).await?)
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{
     config::declared::Removal,
-    google::person::{Field, Person},
+    google::person::Person,
     plan::{
         base::Base,
         filter,
@@ -101,14 +101,10 @@ pub(super) fn retire(
     }
     let stays = sync.spec.removal == Removal::Keep || is_labelled_for_another(person, current, sync, contact);
     let taken_off = if stays { None } else { label.as_deref() };
-    let change = release(person, &sync.account.key, contact, op, taken_off, !held_by_others).and_then(|mut change| {
-        if held_by_others {
-            // Other syncs still manage it: only this one's label goes.
-            change.mask.remove(&Field::ClientData);
-            change.person.client_data.clear();
-        }
-        (!change.mask.is_empty()).then_some(change)
-    });
+    let change = release(person, &sync.account.key, contact, op, taken_off, held_by_others);
+    if change.is_some() {
+        op.clone_into(&mut rest.op);
+    }
     let remaining = if held_by_others { Some(rest) } else { after.clone() };
     match change {
         Some(change) => {

@@ -8,7 +8,7 @@ use crate::world::{
     LABEL, Service, World,
     google::values,
     until,
-    user::{labels, resource},
+    user::{is_released, labels, resource},
 };
 
 /// Three numbers, a note and a name of the user's own.
@@ -347,10 +347,6 @@ fn same_values(before: &Value, after: &Value) {
     assert_eq!(bare(before), bare(after));
 }
 
-fn is_released(contact: &Value) -> bool {
-    contact["person"]["clientData"][0]["value"].as_str().is_some_and(|stamp| stamp.contains(";released;"))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn removal_unlabel_takes_the_label_off_and_keeps_the_contact() {
     for (before, after) in removed("unlabel").await {
@@ -376,60 +372,4 @@ async fn removal_trash_takes_away_only_what_carnet_made() {
     let adopted = adopted.expect("the user's own is never deleted");
     same_values(&before, &adopted);
     assert_eq!((labels(&adopted), is_released(&adopted)), (vec!["myContacts".to_owned()], true));
-}
-
-/// Two syncs of one CRM account into one Google account; the second wants buyers only.
-async fn two_syncs(removal: &str) -> World {
-    let mut world = World::new().await;
-    world.sync_lines = format!(
-        "every = \"off\"\nremoval = \"{removal}\"\n[[sync]]\nname = \"buyers\"\ncrm = \"centiva/{}\"\ngoogle = \"office\"\n\
-         label = \"Acheteurs\"\nevery = \"off\"\ntags = [\"acheteur\"]\nremoval = \"{removal}\"",
-        world.location
-    );
-    world
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_contact_that_two_syncs_hold_is_one_contact_with_both_labels() {
-    let world = two_syncs("trash").await;
-    let service = world.start().await;
-    let mut buyer = jean();
-    buyer["tags"] = json!(["Acheteur"]);
-    let id = world.crm_create(buyer).await;
-    service.quiet(&world).await;
-    let name = resource(&world.only(&id).await);
-    assert_eq!(labels(&world.contact(&name).await), ["Acheteurs", LABEL, "myContacts"]);
-
-    world.crm_update(&id, json!({"tags": ["vendeur"]})).await;
-    service.quiet(&world).await;
-    let held = world.contact(&name).await;
-    assert_eq!((labels(&held), is_released(&held)), (vec![LABEL.to_owned(), "myContacts".into()], false));
-    world.crm_update(&id, json!({"tags": ["acheteur"], "phone": "+15145550155"})).await;
-    service.quiet(&world).await;
-    let held = world.contact(&name).await;
-    assert_eq!(labels(&held), ["Acheteurs", LABEL, "myContacts"], "back under both");
-    assert_eq!(values(&held["person"], "phoneNumbers"), ["+15145550155"]);
-
-    world.crm_delete(&id).await;
-    service.quiet(&world).await;
-    assert_eq!(world.people().await, Vec::<Value>::new(), "to the trash once no sync holds it");
-    service.nothing_left().await;
-    service.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_syncs_that_unlabel_let_go_of_a_contact_together() {
-    let world = two_syncs("unlabel").await;
-    let service = world.start().await;
-    let mut buyer = jean();
-    buyer["tags"] = json!(["acheteur"]);
-    let id = world.crm_create(buyer).await;
-    service.quiet(&world).await;
-    let name = resource(&world.only(&id).await);
-    world.crm_delete(&id).await;
-    service.quiet(&world).await;
-    let left = world.contact(&name).await;
-    assert_eq!((labels(&left), is_released(&left)), (vec!["myContacts".to_owned()], true));
-    service.nothing_left().await;
-    service.stop().await;
 }

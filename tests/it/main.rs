@@ -8,6 +8,7 @@ mod attack;
 mod backup;
 mod brake;
 mod chaos;
+mod come_back;
 mod connect;
 mod dead;
 mod demo;

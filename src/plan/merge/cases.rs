@@ -14,6 +14,7 @@ use crate::{
         base::Base,
         change::{Change, Written},
         desired::{Desired, Rules, desired},
+        release::release,
         stamp::{Origin, STAMP_KEY, Stamp},
     },
 };
@@ -280,6 +281,29 @@ fn a_label_that_the_user_took_off_stops_everything() {
     assert_eq!(merge(&input), Verdict::OptedOut);
     let given_back = merged(&Merge { had_label: false, ..input });
     let wrote: Vec<_> = given_back.change.unwrap().wrote.iter().map(|w| w.action).collect();
+    assert_eq!(wrote, ["label added", "stamped"]);
+}
+
+#[test]
+fn a_label_that_we_took_off_ourselves_when_we_let_go_comes_back() {
+    let held: Person = serde_json::from_value(anne_in_google()).unwrap();
+    let home = account("home");
+    let let_go = release(&held, &home, "c1", "op-2", Some(LABEL), false).unwrap().applied_to(&held);
+    let input = Merge {
+        desired: &wanted(&anne()),
+        person: &let_go,
+        link_base: None,
+        policy: Policy::Merge,
+        account: &home,
+        contact: "c1",
+        origin: Origin::Created,
+        op: "op-3",
+        label: LABEL,
+        more_labels: &[],
+        had_label: true,
+        partial: false,
+    };
+    let wrote: Vec<_> = merged(&input).change.unwrap().wrote.iter().map(|w| w.action).collect();
     assert_eq!(wrote, ["label added", "stamped"]);
 }
 

@@ -107,13 +107,14 @@ pub struct Kept {
 /// Merges; see the module. Merging again after the change was applied changes nothing.
 pub fn merge(input: &Merge<'_>) -> Verdict {
     let has_label = input.person.labels().any(|label| label == input.label);
-    if input.had_label && !has_label {
-        return Verdict::OptedOut;
-    }
     let (held, let_go) = match stamp_for(input.person, input.account, input.contact) {
         Some(stamp) if stamp.released => (None, Some(stamp)),
         stamp => (stamp, None),
     };
+    // Where we let go it was we who took it off, whatever the link still says.
+    if input.had_label && !has_label && let_go.is_none() {
+        return Verdict::OptedOut;
+    }
     // What we wrote before we let go, and nobody has changed since, is still known to be ours when the contact comes back.
     let bases = [held.as_ref().map(|s| &s.base), input.link_base, let_go.as_ref().map(|s| &s.base)];
     let mut draft = Draft::new(input, bases.into_iter().flatten().next());

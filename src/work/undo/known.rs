@@ -116,7 +116,7 @@ impl Known<'_> {
 }
 
 /// An entry as a plan reads it.
-pub(super) fn write(entry: &journal::Write) -> Result<Write, StoreError> {
+pub(in crate::work) fn written(entry: &journal::Write) -> Result<Write, StoreError> {
     let person = |text: &str| match text.is_empty() {
         true => Ok(Person::default()),
         false => decode("a journal entry", text),

@@ -10,7 +10,7 @@ use crate::{
     contact::AccountKey,
     google::{
         call::{Call, MAX_BATCH},
-        person::{Field, Person, update_time},
+        person::{Person, update_time},
     },
     plan::{
         link::Link,
@@ -28,7 +28,7 @@ use crate::{
 
 use super::{
     super::{linked::is_behind, matching::read, recall::link_of, retire::is_labelled_for_another},
-    known::{Asked, How, Known, known, write},
+    known::{Asked, How, Known, known, written},
 };
 
 /// One contact, looked at.
@@ -123,7 +123,7 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    fn decide(&self, known: Known<'_>) -> Result<Looked, StoreError> {
+    fn decide(&self, mut known: Known<'_>) -> Result<Looked, StoreError> {
         let names = known.names();
         let read: Vec<_> = names.iter().filter_map(|name| self.persons.get(name)).collect();
         let is_unclear = read.len() < names.len();
@@ -133,8 +133,11 @@ impl Scene<'_> {
         let is_shown = |begun: &Begun| stamp.as_ref().is_some_and(|s| s.op == begun.op || s.op == self.op);
         let begun = known.begun.filter(|begun| is_shown(begun));
         let may_come = known.begun.filter(|_| begun.is_none()).map(|begun| begun.may_show_until(self.propagation));
+        if let Some((link, (person, begun))) = known.link.as_mut().zip(person.as_ref().zip(begun)) {
+            link.take_in(&written(&begun.write())?, person);
+        }
         let entries = known.entries.iter().cloned().chain(begun.map(Begun::write));
-        let writes = entries.map(|entry| write(&entry)).collect::<Result<Vec<_>, _>>()?;
+        let writes = entries.map(|entry| written(&entry)).collect::<Result<Vec<_>, _>>()?;
         // The end of its create was written down, and its link not yet.
         let found = known.link.is_none().then_some(person.as_ref().zip(stamp.clone())).flatten();
         let found = found.filter(|(_, stamp)| !stamp.released);
@@ -210,15 +213,8 @@ impl Scene<'_> {
         let Some(person) = &looked.person else { return Reversal::Nothing };
         let stays = how == How::LeaveKeep || self.is_label_shared(looked);
         let label = looked.label.as_deref().filter(|_| !stays);
-        let (key, all) = (&self.sync.account.key, !looked.is_held_by_others);
-        let change = release(person, key, &looked.contact, self.op, label, all).and_then(|mut change| {
-            if looked.is_held_by_others {
-                // Others still manage it: only this sync's label goes.
-                change.mask.remove(&Field::ClientData);
-                change.person.client_data.clear();
-            }
-            (!change.mask.is_empty()).then_some(change)
-        });
+        let key = &self.sync.account.key;
+        let change = release(person, key, &looked.contact, self.op, label, looked.is_held_by_others);
         match (change, left) {
             (Some(change), left) => Reversal::Update { change: Box::new(change), left },
             (None, Some(left)) => Reversal::Stays(left),

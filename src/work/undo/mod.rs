@@ -27,6 +27,7 @@ use crate::{
 
 use super::{batch::Item, settle};
 
+pub(super) use known::written;
 pub use known::{Asked, How};
 pub use look::{Looked, look};
 

@@ -53,6 +53,11 @@ pub fn labels(contact: &Value) -> Vec<String> {
     names
 }
 
+/// Whether the stamp on a contact says that we have let go of it.
+pub fn is_released(contact: &Value) -> bool {
+    contact["person"]["clientData"][0]["value"].as_str().is_some_and(|stamp| stamp.contains(";released;"))
+}
+
 /// A person's resource name.
 pub fn resource(person: &Value) -> String {
     super::text(person, "resourceName")
