@@ -79,6 +79,32 @@ async fn a_paused_sync_and_one_that_only_runs_when_asked_stay_as_they_are() {
     process.victim().kill();
 }
 
+/// Of what it made nothing is known any more; Google still shows its stamps.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_only_runs_when_asked_finds_its_own_then() {
+    let mut world = World::new().await;
+    let redis = RedisServer::start().await;
+    world.sync_lines = "every = \"off\"\nlive = false\nremoval = \"unlabel\"".into();
+    world.set("CARNET_REDIS_URL", redis.url()).set("CARNET_TUNE_SWEEP_MS", 100);
+    let Apart { settings, service, process, .. } = world.start_apart(&redis.url()).await;
+    let (stays, goes) = (world.crm_create(person("Stays", 1)).await, world.crm_create(person("Goes", 2)).await);
+    let run = || serde_json::from_str::<Value>(&world.command(&settings, &["sync", "run", "phone", "--json"]));
+    assert_eq!(run().expect("JSON")["counts"]["created"], 2);
+    world.crm_delete(&goes).await;
+    redis.empty().await;
+    let done = run().expect("JSON");
+    service.quiet(&world).await;
+    let given = async |id: &str| labels(&world.contact(&resource(&world.only(id).await)).await);
+    assert_eq!(
+        (given(&stays).await, given(&goes).await),
+        (vec![LABEL.into(), "myContacts".into()], vec!["myContacts".to_owned()]),
+        "{done:#}"
+    );
+    assert_eq!(world.people().await.len(), 2);
+    service.nothing_left().await;
+    process.victim().kill();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_put_back_to_an_older_copy_while_the_service_runs() {
     let mut story = Story::begin(100).await;

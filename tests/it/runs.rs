@@ -89,20 +89,6 @@ async fn workers_have_looked(service: &Service) {
     }
 }
 
-/// Reads a stream of events to its end.
-async fn events(service: &Service) -> Vec<(String, Value)> {
-    let url = format!("{}/api/v1/syncs/phone/runs/current/events", service.url);
-    let answer = reqwest::Client::new().get(url).bearer_auth(TOKEN).send().await.expect("an answer");
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers()["content-type"], "text/event-stream");
-    let told = answer.text().await.expect("events");
-    let event = |block: &str| {
-        let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name).map(|l| l.trim().to_owned()));
-        Some((line("event:")?, serde_json::from_str(&line("data:")?).expect("JSON")))
-    };
-    told.split("\n\n").filter_map(event).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_sync_is_watched_in_the_terminal_and_over_the_api() {
     let world = slow_world().await;
@@ -111,7 +97,7 @@ async fn a_first_sync_is_watched_in_the_terminal_and_over_the_api() {
     assert_eq!((status, &said["error"]["code"]), (StatusCode::NOT_FOUND, &json!("no_run")));
     let ran = tokio::spawn(world.program("127.0.0.1:0").args(["sync", "run", "phone"]).output());
     until("the run to begin", async || current(&service).await.is_some()).await;
-    let told = events(&service).await;
+    let told = service.events(TOKEN).await;
 
     let (name, report) = told.last().expect("events");
     assert_eq!((name.as_str(), &report["state"], &report["created"]), ("report", &json!("done"), &json!(MANY)));
@@ -137,7 +123,7 @@ async fn a_first_sync_is_watched_in_the_terminal_and_over_the_api() {
     for line in ["reading the CRM", "writing to Google: "] {
         assert!(err.contains(line), "{line} is not in {err}");
     }
-    assert_eq!(events(&service).await, [("report".to_owned(), report.clone())], "who comes late hears the report");
+    assert_eq!(service.events(TOKEN).await, [("report".to_owned(), report.clone())], "who comes late hears the report");
     service.nothing_left().await;
     service.stop().await;
 }
@@ -149,7 +135,7 @@ async fn a_watcher_is_let_go_when_the_service_stops() {
     service.runs().ask("asked").await.expect("asked");
     until("the run to begin", async || current(&service).await.is_some()).await;
     let began = std::time::Instant::now();
-    let (told, ()) = tokio::join!(events(&service), async {
+    let (told, ()) = tokio::join!(service.events(TOKEN), async {
         has_come_to(&service, RunState::Reading, 0).await;
         service.stop.cancel();
     });
@@ -471,17 +457,25 @@ async fn what_was_put_in_order_in_google_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_connects_anew_has_a_run() {
     let mut world = World::new().await;
+    world.sync_lines = format!(
+        "every = \"off\"\n[[sync]]\nname = \"once\"\ncrm = \"centiva/{}\"\ngoogle = \"office\"\nlabel = \"Once\"\n\
+         every = \"off\"\nlive = false",
+        world.location
+    );
     let service = world.start().await;
     let id = world.crm_create(person("Anne", 1)).await;
     service.quiet(&world).await;
     service.reconcile().await;
+    world.carnet(&["sync", "run", "once"]).await.done();
     world.google("POST", &format!("accounts/{}/revoke", world.subject), &Value::Null).await;
     world.crm_update(&id, json!({"lastName": "Autre"})).await;
-    until("the account to be paused", async || {
+    let set_aside = async || {
         let mut redis = service.pool.get().await.expect("redis");
         redis.hexists(GoogleKeys::new(&service.subject()).state(), "pause").await.expect("a state")
-    })
-    .await;
+    };
+    until("the account to be set aside", set_aside).await;
+    world.carnet(&["sync", "resume", "once"]).await.done();
+    until("the account to be set aside again", set_aside).await;
     let account = world.google("POST", "accounts", &json!({"subject": world.subject})).await;
     world.refresh_token = text(&account, "refresh_token");
     world.apply(&world.declared()).await.done();
@@ -493,6 +487,8 @@ async fn who_connects_anew_has_a_run() {
     assert_eq!(world.only(&id).await["names"][0]["familyName"], "Autre");
     workers_have_looked(&service).await;
     assert_eq!(service.runs().reports(10).await.expect("reports").len(), 2, "and no other");
+    let once = world.carnet(&["sync", "runs", "once", "--json"]).await.json();
+    assert_eq!(once.as_array().map(Vec::len), Some(1), "who only runs when asked is not begun by it: {once:#}");
     service.nothing_left().await;
     service.stop().await;
 }

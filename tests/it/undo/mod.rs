@@ -283,26 +283,41 @@ async fn a_journal_that_was_trimmed_is_not_half_undone_in_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_api_shows_an_undo_and_does_it() {
+async fn the_api_shows_an_undo_does_it_and_lets_it_be_watched() {
+    const TOKEN: &str = "a token for tests";
     let mut world = world("policy = \"merge\"").await;
-    world.set("CARNET_API_TOKEN", "a token for tests");
+    world.set("CARNET_API_TOKEN", TOKEN);
     seeded(&world).await;
     let service = world.start().await;
     let run = service.reconcile().await;
     let ask = async |run: &str, body: Value| {
         let url = format!("{}/api/v1/syncs/phone/runs/{run}/undo", service.url);
-        let answer = world.http.post(url).bearer_auth("a token for tests").json(&body).send().await.expect("an answer");
+        let answer = world.http.post(url).bearer_auth(TOKEN).json(&body).send().await.expect("an answer");
         (answer.status().as_u16(), answer.json::<Value>().await.expect("JSON"))
     };
+    let read = "people.getBatchGet";
+    world.google_fault(json!({"match": read, "kind": "status", "status": 429, "retry_after": 1, "times": 2})).await;
     let (status, shown) = ask(&run.id, json!({"apply": false})).await;
+    assert_eq!(world.calls(read, 429).await, 2, "Google's limit is sat out");
     assert_eq!((status, &shown["plan"]["trash"], &shown["run"]), (200, &json!(40), &Value::Null), "{shown:#}");
     assert_eq!(ask("nobody", json!({"apply": true})).await.1["error"]["code"], "no_such_run");
     assert_eq!(ask(&run.id, json!({})).await.1["error"]["code"], "bad_body");
+    // So that somebody can watch.
+    world
+        .google_fault(json!({"match": "people.batchDeleteContacts", "kind": "delay", "when": "before", "ms": 1_000}))
+        .await;
     let (_, begun) = ask(&run.id, json!({"apply": true})).await;
     assert!(begun["run"].is_string(), "{begun:#}");
-    until("the undo to end", async || trashed(&world).await == 40 && held(&world).await.is_empty()).await;
-    until("its report", async || ask(&run.id, json!({"apply": true})).await.1["error"]["code"] == "already_undone")
-        .await;
+    let told = service.events(TOKEN).await;
+    let (name, report) = told.last().expect("events");
+    assert_eq!(
+        (name.as_str(), &report["kind"], &report["run"]),
+        ("report", &json!("undo"), &begun["run"]),
+        "{report:#}"
+    );
+    assert!(told.len() > 1 && told.iter().rev().skip(1).all(|(name, _)| name == "progress"), "{told:#?}");
+    assert_eq!((trashed(&world).await, held(&world).await), (40, Vec::new()));
+    assert_eq!(ask(&run.id, json!({"apply": true})).await.1["error"]["code"], "already_undone");
     service.nothing_left().await;
     service.stop().await;
 }

@@ -15,6 +15,7 @@ use carnet::{
     },
 };
 use redis::AsyncCommands as _;
+use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -132,6 +133,20 @@ impl Service {
         })
         .await;
         done.expect("a run")
+    }
+
+    /// The run in progress of the sync `phone`, or its undo, watched to its end: the name and the data of each event.
+    pub async fn events(&self, token: &str) -> Vec<(String, Value)> {
+        let url = format!("{}/api/v1/syncs/phone/runs/current/events", self.url);
+        let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.expect("an answer");
+        assert_eq!(answer.status(), reqwest::StatusCode::OK);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        let told = answer.text().await.expect("events");
+        let event = |block: &str| {
+            let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name).map(|l| l.trim().to_owned()));
+            Some((line("event:")?, serde_json::from_str(&line("data:")?).expect("JSON")))
+        };
+        told.split("\n\n").filter_map(event).collect()
     }
 
     /// Waits until every webhook has come in and everything that was due is done.
