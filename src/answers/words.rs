@@ -80,6 +80,13 @@ pub(super) fn waits(code: Option<&str>) -> &'static str {
         Some("google_unavailable" | "no_answer" | "again" | "alone") => "Google did not answer as it should",
         Some("changed_meanwhile") => "it was changed in Google at the same moment",
         Some("uncertain_create") => "whether Google made it is not known yet; it is looked for before it is sent again",
+        Some("uncertain_update") => {
+            "whether Google has changed it is not known yet; it is looked at once that is known"
+        }
+        Some("gone_in_google") => {
+            "it is gone in Google; it may have been merged with another, which will be seen in a few minutes"
+        }
+        Some("same_person") => "another contact of the CRM has the same one in Google, and its turn is first",
         Some("counting_first") => "the CRM's contacts are counted before anything is matched",
         Some("label_made_anew" | "label_looked_for") => "its label is looked for",
         Some(_) => "it is looked at again",

@@ -456,12 +456,6 @@ impl Sync {
         wants.custom.extend(self.custom.keys().cloned());
         wants
     }
-
-    /// What, besides the contact, decides on how it looks in Google: policy and label. When it changes, every contact is
-    /// looked at again.
-    pub fn rule(&self) -> String {
-        format!("{:?}/{}", self.policy, self.label.trim().to_lowercase())
-    }
 }
 
 impl Sync {

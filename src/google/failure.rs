@@ -170,7 +170,8 @@ impl Failure {
             | Self::Forbidden { .. }
             | Self::Server { status: 403 }
             | Self::Quota { kind: QuotaKind::PerMinute { .. }, .. } => true,
-            Self::Invalid { .. } => call == Call::Create,
+            Self::Invalid { .. } => matches!(call, Call::Create | Call::Update),
+            Self::EtagStale | Self::NotFound => call == Call::Update,
             _ => false,
         }
     }

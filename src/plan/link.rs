@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{base::Base, stamp::Origin, undo::Write};
-use crate::google::person::Person;
+use super::{base::Base, stamp::Origin};
+use crate::google::person::{Person, update_time};
 
 /// Which Google contact a CRM contact is, and what we know of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,15 +46,15 @@ impl Link {
         matches!(self.state, LinkState::Live | LinkState::Trashing)
     }
 
-    /// Takes in a write of ours whose end was not written down, and that the person shows: a sync whose label it took off holds the
-    /// contact no longer.
-    pub fn take_in(&mut self, write: &Write, person: &Person) {
-        let is_off = |label: &str| write.took_off(label) && !person.labels().any(|l| l == label);
-        self.holders.retain(|_, label| !is_off(label));
-        self.rules.retain(|sync, _| self.holders.contains_key(sync));
+    /// As it is once Google has answered with this person; what only keeps a contact from coming back stays as it is.
+    pub fn seen(self, person: &Person) -> Self {
+        match self.state {
+            LinkState::DeletedInCrm => self,
+            _ => Self { resource: person.resource_name.clone(), update_time: update_time(person), ..self },
+        }
     }
 
-    /// Whether this sync last looked at the contact under this rule ([`crate::config::declared::Sync::rule`]).
+    /// Whether this sync last looked at the contact under this rule (`SyncSpec::rule`).
     pub fn follows(&self, sync: &str, rule: &str) -> bool {
         self.rules.get(sync).is_some_and(|held| held == rule)
     }

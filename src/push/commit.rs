@@ -4,9 +4,9 @@ use crate::{
     claim::Tools,
     google::{
         failure::{Class, Failure},
-        person::{Field, Person, update_time},
+        person::{Field, Person},
     },
-    plan::{link::LinkState, merge::kept_in_words},
+    plan::{link::Link, merge::kept_in_words},
     queue::dead::{self, Attempt, DeadLetter},
     store::{
         StoreError,
@@ -49,18 +49,14 @@ impl Context<'_> {
         if matches!(task.deed, Deed::Create { .. }) {
             step.intent = Some(None);
         }
-        step.link = Some(match (&task.link, after) {
-            (Some(link), _) if link.state == LinkState::DeletedInCrm => Some(encode("a link", link)?),
-            (Some(link), Some(after)) => {
-                let mut link = link.clone();
-                link.resource.clone_from(&after.resource_name);
-                link.update_time = update_time(after);
-                step.own = Some(after.resource_name.clone());
-                Some(encode("a link", &link)?)
-            }
-            (Some(link), None) => Some(encode("a link", link)?),
-            (None, _) => None,
+        let link = task.link.clone().map(|link| match after {
+            Some(after) => link.seen(after),
+            None => link,
         });
+        let linked = link.as_ref().filter(|link| after.is_some() && link.is_followed());
+        step.own = linked.map(|link: &Link| link.resource.clone());
+        step.link = Some(link.map(|link| encode("a link", &link)).transpose()?);
+        step.ended = true;
         step.journal = Some(self.journal_entry(task, after)?);
         metrics::counter!("carnet_contacts_total", "result" => task.count).increment(1);
         Ok(step)

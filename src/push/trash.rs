@@ -12,7 +12,11 @@ use crate::{
         link::{Link, LinkState},
         trash::is_ours_alone,
     },
-    store::{encode, ledger::Step},
+    store::{
+        begun::{self, Begun},
+        encode,
+        ledger::Step,
+    },
 };
 
 use super::{Context, Deed, Task, creates::may_leave, updates::give_way};
@@ -45,11 +49,16 @@ pub async fn trash(account: &mut Account, context: &mut Context<'_>, tasks: Vec<
 
 async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -> Result<(), Halt> {
     let token = account.pay(Call::Delete).await?;
-    announce(context, std::slice::from_ref(task)).await?;
+    announce(account, context, std::slice::from_ref(task)).await?;
     let result = account.tools.people.delete(&token, task.resource()).await;
     match account.heard(Call::Delete, &token, result).await {
         Ok(()) | Err(Failure::NotFound) => finished(account, context, std::slice::from_ref(task)).await,
-        Err(failure) => give_way(account, context, task, failure).await,
+        Err(failure) => {
+            if failure.certainly_not_executed(Call::Delete) {
+                withdraw(account, context, std::slice::from_ref(task)).await?;
+            }
+            give_way(account, context, task, failure).await
+        }
     }
 }
 
@@ -61,7 +70,7 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task
     if tasks.is_empty() {
         return Ok(tasks);
     }
-    announce(context, &tasks).await?;
+    announce(account, context, &tasks).await?;
     let names: Vec<&str> = tasks.iter().map(Task::resource).collect();
     let result = if may_leave(account) {
         account.tools.people.batch_delete(&token, &names).await
@@ -72,6 +81,9 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task
         Ok(()) => return finished(account, context, &tasks).await.map(|()| Vec::new()),
         Err(failure) => failure,
     };
+    if failure.certainly_not_executed(Call::BatchDelete) {
+        withdraw(account, context, &tasks).await?;
+    }
     match failure.class() {
         // One name that Google does not know, or does not like, and nobody says what became of the others.
         Class::Gone | Class::Validation => Ok(tasks),
@@ -134,17 +146,27 @@ impl Task {
     }
 }
 
-/// The links say what is about to happen.
-async fn announce(context: &mut Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
-    let mut steps = Vec::with_capacity(tasks.len());
+/// The links say what is about to happen, and the notes until when it may.
+async fn announce(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
+    let (mut steps, mut notes) = (Vec::with_capacity(tasks.len()), Vec::with_capacity(tasks.len()));
     for task in tasks {
         let Deed::Trash { held, .. } = &task.deed else { continue };
+        let link = task.link.as_ref().map(|link| encode("a link", link)).transpose()?;
+        let begun = Begun { op: String::new(), entry: context.journal_entry(task, None)?, link };
+        notes.push((task.contact.as_str(), vec![begun]));
         let mut step = Step::of(&task.contact);
         let link = Link { state: LinkState::Trashing, ..(**held).clone() };
         step.link = Some(Some(encode("a link", &link)?));
         steps.push(step);
     }
+    begun::note(&account.tools.pool, &context.keys(), account.subject(), &notes).await?;
     Ok(context.settle(&steps).await?)
+}
+
+/// Google certainly did not do these.
+async fn withdraw(account: &Account, context: &Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
+    let ops: Vec<_> = tasks.iter().map(|task| (task.contact.as_str(), "")).collect();
+    Ok(begun::withdraw(&account.tools.pool, &context.keys(), account.subject(), &ops).await?)
 }
 
 async fn finished(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<(), Halt> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     claim::{Account, Halt, listing, note},
+    contact::AccountKey,
     google::{
         call::{Call, MAX_BATCH},
         failure::{Class, Failure},
@@ -16,6 +17,7 @@ use crate::{
     },
     store::{
         begun::{self, Begun},
+        encode,
         ledger::Step,
         listing::Listing,
     },
@@ -74,7 +76,12 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
     let result = account.tools.people.update(&token, &change.person, &mask).await;
     match account.heard(Call::Update, &token, result).await {
         Ok(after) => finished(account, context, &[(task, after)]).await,
-        Err(failure) => give_way(account, context, task, failure).await,
+        Err(failure) => {
+            if failure.certainly_not_executed(Call::Update) {
+                withdraw(account, context, &[task]).await?;
+            }
+            give_way(account, context, task, failure).await
+        }
     }
 }
 
@@ -85,20 +92,23 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, mask: &[Field],
     let result = account.tools.people.batch_update(&token, &people, mask).await;
     let results = match account.heard(Call::BatchUpdate, &token, result).await {
         Ok(results) => results,
-        Err(failure) => return batch_failed(context, tasks, failure).await,
+        Err(failure) => return batch_failed(account, context, tasks, failure).await,
     };
     let mut by_resource: BTreeMap<String, Result<Person, Failure>> =
         results.into_iter().map(|r| (r.requested, r.outcome)).collect();
-    let mut done = Vec::new();
-    let mut steps = Vec::new();
+    let (mut done, mut steps, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for task in tasks {
         match by_resource.remove(task.resource()) {
             Some(Ok(after)) => done.push((task, after)),
-            Some(Err(failure)) => steps.push(context.failed(task, &failure)),
+            Some(Err(failure)) => {
+                refused.extend(failure.certainly_not_executed(Call::Update).then_some(task));
+                steps.push(context.failed(task, &failure));
+            }
             // Left out of the answer: whether it was done shows the next reading.
             None => steps.push(context.again(&task.contact, &task.mark, "no_answer")),
         }
     }
+    withdraw(account, context, &refused).await?;
     context.settle(&steps).await?;
     finished(account, context, &done).await
 }
@@ -106,7 +116,15 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, mask: &[Field],
 /// Nothing is known of any contact of a batch that failed, but an update may be repeated: those that Google names are dealt
 /// with, the others are looked at again. A contact that fails a second time goes alone from then on, so that the one at
 /// fault is found, and counted.
-async fn batch_failed(context: &mut Context<'_>, tasks: &[Task], failure: Failure) -> Result<(), Halt> {
+async fn batch_failed(
+    account: &Account,
+    context: &mut Context<'_>,
+    tasks: &[Task],
+    failure: Failure,
+) -> Result<(), Halt> {
+    if failure.certainly_not_executed(Call::BatchUpdate) {
+        withdraw(account, context, &tasks.iter().collect::<Vec<_>>()).await?;
+    }
     let named = match &failure {
         Failure::Invalid { per_contact, .. } => per_contact.clone(),
         _ => BTreeMap::new(),
@@ -137,31 +155,49 @@ async fn batch_failed(context: &mut Context<'_>, tasks: &[Task], failure: Failur
 async fn finished(account: &Account, context: &mut Context<'_>, done: &[(&Task, Person)]) -> Result<(), Halt> {
     let steps = done.iter().map(|(task, after)| context.done(task, Some(after))).collect::<Result<Vec<_>, _>>()?;
     context.settle(&steps).await?;
-    let contacts: Vec<&str> = done.iter().map(|(task, _)| task.contact.as_str()).collect();
-    begun::forget(&account.tools.pool, &context.keys(), account.subject(), &contacts).await?;
     let persons: Vec<_> = done.iter().map(|(_, after)| (after.resource_name.clone(), Some(after))).collect();
     Ok(note(account, &persons).await?)
 }
 
-/// What they overwrite is remembered before they leave: else it would be lost with an answer that is never heard.
+/// What they overwrite is remembered before they leave, and what is to be written down of them: else it would be lost with an
+/// answer that is never heard.
 async fn begin(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
-    let mut begun = Vec::with_capacity(tasks.len());
+    let (pool, keys, key) = (&account.tools.pool, context.keys(), &context.sync.account.key);
     let contacts: Vec<&str> = tasks.iter().map(|task| task.contact.as_str()).collect();
-    let noted = begun::some(&account.tools.pool, &context.keys(), account.subject(), &contacts).await?;
-    let mut heard = Vec::new();
-    for (task, noted) in tasks.iter().zip(noted) {
+    let noted = begun::of(pool, &keys, account.subject(), &contacts).await?;
+    let (mut heard, mut all) = (Vec::new(), Vec::with_capacity(tasks.len()));
+    for (task, mut noted) in tasks.iter().zip(noted) {
         let Deed::Update { change, before } = &task.deed else { continue };
-        let (after, key) = (change.applied_to(before), &context.sync.account.key);
-        // One that was done, as the person shows, and whose answer nobody heard.
+        // One that was done, as the person shows, and whose answer nobody heard: what was begun beside it came to nothing.
         let shown = stamp_for(before, key, &task.contact);
-        let done = noted.filter(|noted| shown.is_some_and(|stamp| stamp.op == noted.op));
-        heard.extend(done.map(|done| Step { journal: Some(done.entry), ..Step::of(&task.contact) }));
-        let Some(stamp) = stamp_for(&after, key, &task.contact) else { continue };
-        let entry = context.journal_entry(task, Some(&after))?;
-        begun.push((task.contact.as_str(), Begun { op: stamp.op, entry }));
+        if let Some(done) = noted.iter().find(|noted| shown.as_ref().is_some_and(|stamp| stamp.op == noted.op)) {
+            heard.push(Step { journal: Some(done.entry.clone()), ended: true, ..Step::of(&task.contact) });
+            noted.clear();
+        }
+        let Some(op) = op(task, key) else { continue };
+        let now = pool.clock.now_ms();
+        noted.retain(|noted| noted.may_show_until(context.tools.settings.tune.propagation) >= now);
+        let entry = context.journal_entry(task, Some(&change.applied_to(before)))?;
+        let link = task.link.as_ref().map(|link| encode("a link", link)).transpose()?;
+        noted.push(Begun { op, entry, link });
+        all.push((task.contact.as_str(), noted));
     }
     context.settle(&heard).await?;
-    Ok(begun::note(&account.tools.pool, &context.keys(), account.subject(), &begun).await?)
+    Ok(begun::note(pool, &keys, account.subject(), &all).await?)
+}
+
+/// The operation that the stamp will name.
+fn op(task: &Task, key: &AccountKey) -> Option<String> {
+    let Deed::Update { change, before } = &task.deed else { return None };
+    stamp_for(&change.applied_to(before), key, &task.contact).map(|stamp| stamp.op)
+}
+
+/// Google certainly did not do these.
+async fn withdraw(account: &Account, context: &Context<'_>, tasks: &[&Task]) -> Result<(), Halt> {
+    let key = &context.sync.account.key;
+    let ops: Vec<_> = tasks.iter().filter_map(|task| Some((task.contact.as_str(), op(task, key)?))).collect();
+    let ops: Vec<_> = ops.iter().map(|(contact, op)| (*contact, op.as_str())).collect();
+    Ok(begun::withdraw(&account.tools.pool, &context.keys(), account.subject(), &ops).await?)
 }
 
 /// A failure of a single call: the contact's own, or one that stops the slice.

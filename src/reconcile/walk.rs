@@ -21,7 +21,7 @@ use crate::{
         dispatch::{Marking, mark_page},
     },
     store::{
-        StoreError,
+        StoreError, begun,
         brake::{Brake, Standing},
         census::Census,
         current::SyncSpec,
@@ -208,10 +208,12 @@ impl<'a> Walk<'a> {
         let brake = Brake::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id);
         let standings = brake.standings(&ids).await?;
         let has_letter = dead::has(&self.tools.pool, &self.keys, &self.sync.id, &ids).await?;
+        let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let begun = begun::of(&self.tools.pool, &self.keys, &google.subject, &names).await?;
         let mut marked = Vec::new();
         let mut differ = Vec::new();
-        for (((contact, link), standing), has_letter) in page.contacts.iter().zip(&links).zip(standings).zip(has_letter)
-        {
+        let all = page.contacts.iter().zip(&links).zip(standings).zip(has_letter).zip(begun);
+        for ((((contact, link), standing), has_letter), begun) in all {
             run.seen += 1;
             let differs = differs(self.sync, contact, link.as_ref());
             // What the brake has stopped was told of, and waits for its answer.
@@ -219,8 +221,11 @@ impl<'a> Walk<'a> {
                 differ.push((contact, link.as_ref()));
             }
             match differs {
-                // The brake has stopped it, or it had been given up, and by now it may be as it should be.
-                Differs::No | Differs::Outside(_) if has_letter || standing != Standing::default() => {
+                // The brake has stopped it, or it had been given up, and by now it may be as it should be; or nobody knows what
+                // became of an update.
+                Differs::No | Differs::Outside(_)
+                    if has_letter || standing != Standing::default() || !begun.is_empty() =>
+                {
                     marked.push((contact.id.clone(), Some(encode("a reading", contact)?)));
                 }
                 Differs::No => run.unchanged += 1,
@@ -384,7 +389,7 @@ pub(super) fn differs(sync: &SyncSpec, contact: &Contact, link: Option<&Link>) -
     match triage {
         Triage::Look if link.is_some_and(|l| l.state == LinkState::DeletedInCrm) => Differs::ReadFirst,
         Triage::Look => Differs::Yes,
-        Triage::Unchanged if link.is_some_and(|l| !l.follows(&sync.id, &sync.spec.rule())) => Differs::Yes,
+        Triage::Unchanged if link.is_some_and(|l| !l.follows(&sync.id, &sync.rule)) => Differs::Yes,
         Triage::Unchanged | Triage::Older | Triage::Refused => Differs::No,
     }
 }

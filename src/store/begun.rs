@@ -1,5 +1,5 @@
 //! Updates that were begun: what the journal is to say of them, should their answer never be heard. Evidence, not state: it
-//! counts only when Google shows the operation's stamp, and the next update of the contact takes its place.
+//! counts only when Google shows the operation's stamp, and goes in the step that writes the end down.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,10 +11,12 @@ use super::{StoreError, decode, encode, journal::Write, keys::CrmKeys, pool::Poo
 /// An update that was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
-    /// The operation, which is in the stamp that it writes.
+    /// The operation, which is in the stamp that it writes; empty for one that moves the contact to the trash.
     pub op: String,
     /// The journal's entry, as flat fields and values.
     pub entry: Vec<String>,
+    /// The link to be written down once it is done, as JSON; `None`: it goes.
+    pub link: Option<String>,
 }
 
 impl Begun {
@@ -31,54 +33,56 @@ impl Begun {
     }
 }
 
-/// Remembers updates that are about to leave, by contact.
-pub async fn note(pool: &Pool, keys: &CrmKeys, subject: &str, begun: &[(&str, Begun)]) -> Result<(), StoreError> {
+/// Remembers for each contact the updates that are about to leave, and those before that Google may yet show.
+pub async fn note(pool: &Pool, keys: &CrmKeys, subject: &str, begun: &[(&str, Vec<Begun>)]) -> Result<(), StoreError> {
     if begun.is_empty() {
         return Ok(());
     }
-    let fields = begun.iter().map(|(contact, begun)| Ok((*contact, encode("an update", begun)?)));
+    let fields = begun.iter().map(|(contact, begun)| Ok((*contact, encode("updates", begun)?)));
     let fields: Vec<(&str, String)> = fields.collect::<Result<_, StoreError>>()?;
     let _: () = pool.get().await?.hset_multiple(keys.begun(subject), &fields).await?;
     Ok(())
 }
 
 /// Every update that is not known to have ended, by contact.
-pub async fn all(pool: &Pool, keys: &CrmKeys, subject: &str) -> Result<Vec<(String, Begun)>, StoreError> {
+pub async fn all(pool: &Pool, keys: &CrmKeys, subject: &str) -> Result<Vec<(String, Vec<Begun>)>, StoreError> {
     let held: HashMap<String, String> = pool.get().await?.hgetall(keys.begun(subject)).await?;
-    held.into_iter().map(|(contact, text)| Ok((contact, decode("an update", &text)?))).collect()
+    held.into_iter().map(|(contact, text)| Ok((contact, decode("updates", &text)?))).collect()
 }
 
-/// The update of a contact that was begun last and is not known to have ended.
-pub async fn of(pool: &Pool, keys: &CrmKeys, subject: &str, contact: &str) -> Result<Option<Begun>, StoreError> {
-    let held: Option<String> = pool.get().await?.hget(keys.begun(subject), contact).await?;
-    held.map(|text| decode("an update", &text)).transpose()
-}
-
-/// Those of these contacts, in their order.
-pub async fn some(
-    pool: &Pool,
-    keys: &CrmKeys,
-    subject: &str,
-    contacts: &[&str],
-) -> Result<Vec<Option<Begun>>, StoreError> {
+/// The updates of these contacts that are not known to have ended, oldest first, in the order of the contacts.
+pub async fn of(pool: &Pool, keys: &CrmKeys, subject: &str, contacts: &[&str]) -> Result<Vec<Vec<Begun>>, StoreError> {
     if contacts.is_empty() {
         return Ok(Vec::new());
     }
     let held: Vec<Option<String>> = pool.get().await?.hmget(keys.begun(subject), contacts).await?;
-    held.into_iter().map(|text| text.map(|text| decode("an update", &text)).transpose()).collect()
+    held.into_iter().map(|text| text.map_or(Ok(Vec::new()), |text| decode("updates", &text))).collect()
+}
+
+/// These operations certainly did nothing.
+pub async fn withdraw(pool: &Pool, keys: &CrmKeys, subject: &str, ops: &[(&str, &str)]) -> Result<(), StoreError> {
+    let contacts: Vec<&str> = ops.iter().map(|(contact, _)| *contact).collect();
+    let held = of(pool, keys, subject, &contacts).await?;
+    let (mut gone, mut left) = (Vec::new(), Vec::new());
+    for ((contact, op), mut begun) in ops.iter().zip(held) {
+        begun.retain(|begun| begun.op != *op);
+        if begun.is_empty() { gone.push(*contact) } else { left.push((*contact, begun)) }
+    }
+    forget(pool, keys, subject, &gone).await?;
+    note(pool, keys, subject, &left).await
 }
 
 /// Drops notes as old as the journal's oldest entries: they hold what persons were called.
 pub async fn trim(pool: &Pool, keys: &CrmKeys, subject: &str) -> Result<(), StoreError> {
     const KEPT_MS: i64 = 90 * 24 * 3_600_000;
     let oldest = pool.clock.now_ms().saturating_sub(KEPT_MS);
-    let old = all(pool, keys, subject).await?.into_iter().filter(|(_, begun)| begun.write().at < oldest);
+    let is_old = |begun: &Vec<Begun>| begun.iter().all(|begun| begun.write().at < oldest);
+    let old = all(pool, keys, subject).await?.into_iter().filter(|(_, begun)| is_old(begun));
     let old: Vec<String> = old.map(|(contact, _)| contact).collect();
     forget(pool, keys, subject, &old.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
-/// Their ends are written down.
-pub async fn forget(pool: &Pool, keys: &CrmKeys, subject: &str, contacts: &[&str]) -> Result<(), StoreError> {
+async fn forget(pool: &Pool, keys: &CrmKeys, subject: &str, contacts: &[&str]) -> Result<(), StoreError> {
     if contacts.is_empty() {
         return Ok(());
     }

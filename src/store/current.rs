@@ -102,6 +102,9 @@ pub struct SyncSpec {
     pub epoch: u64,
     /// As declared.
     pub spec: declared::Sync,
+    /// What, besides the contact, decides on how it looks in Google: policy and label; and the installation's epoch, as after a
+    /// loss a link may say less than was done. When it changes, every contact is looked at again.
+    pub rule: String,
     /// What is looked up in the CRM beside a contact's record.
     pub wants: Wants,
     /// The CRM account.
@@ -152,7 +155,9 @@ impl Current {
                 let epoch = registry.sync_epochs.get(&id).copied().unwrap_or(0);
                 let mut wants = spec.wants();
                 wants.custom.extend(filters.iter().filter(|(crm, _)| *crm == spec.crm).flat_map(|(_, f)| f.clone()));
-                Some(Arc::new(SyncSpec { id, epoch, spec, wants, account, google }))
+                let label = spec.label.trim().to_lowercase();
+                let rule = format!("{}/{:?}/{label}", installation.epoch, spec.policy);
+                Some(Arc::new(SyncSpec { id, epoch, spec, rule, wants, account, google }))
             })
             .collect();
         Ok(Self {

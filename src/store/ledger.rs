@@ -126,6 +126,8 @@ pub struct Step {
     pub keep_word: bool,
     /// Its dead letter stays: nothing was found out about it.
     pub keep_letter: bool,
+    /// It is known how its updates ended ([`super::begun`]).
+    pub ended: bool,
 }
 
 /// `Some(None)` is written as `false`, which the script reads as "remove".
@@ -235,6 +237,7 @@ impl Ledger {
             .key(keys.sync(sync))
             .key(keys.dead_of(sync))
             .key(keys.dead_lost())
+            .key(keys.begun(&self.subject))
             .arg(&self.token)
             .arg(self.sequence)
             .arg(encode("steps", &steps)?)

@@ -2,7 +2,7 @@
 -- and only for the worker that holds the Google account now.
 -- KEYS 1 fence, 2 sequence, 3 links, 4 owners, 5 intents, 6 needs, 7 journal, 8 marks, 9 due, 10 bulk, 11 readings, 12 run-counts, 13 dead,
 -- 14 nonce of the last step, 15 decisions, 16 contacts behind the brake, 17 contacts that used it up, 18 what was said of them, 19 the sync,
--- 20 dead letters by contact, 21 number of dead letters that went because there were too many
+-- 20 dead letters by contact, 21 number of dead letters that went because there were too many, 22 updates that were begun
 -- ARGV 1 fencing token, 2 expected sequence, 3 steps as JSON, 4 journal length, 5 dead-letter length, 6 nonce of this step,
 -- 7 now (ms)
 -- Returns {new sequence}, {-1} when another worker holds the account, {-2, sequence} when Redis is not where this worker left it.
@@ -74,6 +74,7 @@ for _, s in ipairs(cjson.decode(ARGV[3])) do
   if given(s.disown) and redis.call('HGET', KEYS[4], s.disown) == contact then redis.call('HDEL', KEYS[4], s.disown) end
   put(KEYS[5], contact, s.intent)
   put(KEYS[6], contact, s.need)
+  if s.ended then redis.call('HDEL', KEYS[22], contact) end
   if given(s.journal) then
     add(KEYS[7], ARGV[4], s.journal)
     -- A journal to which nothing is added any more goes after 90 days.

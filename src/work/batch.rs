@@ -48,6 +48,10 @@ pub(super) struct Item {
     pub link: Option<Link>,
     pub intent: Option<Intent>,
     pub decision: Option<Decision>,
+    /// Until then (ms) an update of ours may show whose answer was never heard.
+    pub open: Option<i64>,
+    /// What such an update has turned out to have done, as a run counts it.
+    pub heard: Option<&'static str>,
 }
 
 impl Item {
@@ -130,6 +134,7 @@ impl<'a> Work<'a> {
     ) -> Result<Vec<Task>, Halt> {
         let items = self.load(account, due).await?;
         let items = self.set_aside_refused(items).await?;
+        let items = Box::pin(self.hear(account, items)).await?;
         let (mut ready, uncertain) = self.split_uncertain(items).await?;
         let states = Box::pin(self.gather(account, &ready, known)).await?;
         let unclear = Box::pin(recall_leaving(account, &self.context, &mut ready, &states)).await?;
@@ -168,7 +173,16 @@ impl<'a> Work<'a> {
         let decisions = view.decisions::<Decision>(&contacts).await?;
         let parts = due.into_iter().zip(links).zip(intents).zip(decisions);
         Ok(parts
-            .map(|((((contact, mark), link), intent), decision)| Item { contact, mark, link, intent, decision })
+            .map(|((((contact, mark), link), intent), decision)| (contact, mark, link, intent, decision))
+            .map(|(contact, mark, link, intent, decision)| Item {
+                contact,
+                mark,
+                link,
+                intent,
+                decision,
+                open: None,
+                heard: None,
+            })
             .map(Item::wanted_again)
             .collect())
     }
@@ -242,7 +256,7 @@ impl<'a> Work<'a> {
             State::There(contact) => contact,
             State::NotRead => return Ok(Sorted::Settled),
             State::Gone if held => return Ok(Sorted::Leaving(item, Leaving::Deleted)),
-            State::Gone => return self.settled(settle::gone(&item, &tombstone(&item))?).await,
+            State::Gone => return self.settled(item.once_known(settle::gone(&item, &tombstone(&item))?)).await,
             State::Unknown => {
                 let step = Step { keep_letter: true, ..settle::clean(&item.contact, &item.mark, "skipped") };
                 return self.settled(step).await;
@@ -268,15 +282,21 @@ impl<'a> Work<'a> {
             }
             Place::Untold(_) if held => {}
             Place::Outside(_) | Place::Untold(_) => {
-                return self.settled(settle::clean(&item.contact, &item.mark, "skipped")).await;
+                let step = settle::clean(&item.contact, &item.mark, item.counted("skipped"));
+                return self.settled(item.once_known(step)).await;
             }
         }
-        let look =
-            item.mark.look || item.link.as_ref().is_some_and(|l| !l.follows(&self.sync.id, &self.sync.spec.rule()));
+        let look = item.mark.look || item.link.as_ref().is_some_and(|l| !l.follows(&self.sync.id, &self.sync.rule));
         match triage {
             Triage::Unchanged if held && look => Ok(Sorted::Linked(item, contact)),
             Triage::Unchanged | Triage::Older => {
-                self.settled(settle::clean(&item.contact, &item.mark, "unchanged")).await
+                let step = settle::clean(&item.contact, &item.mark, item.counted("unchanged"));
+                self.settled(item.once_known(step)).await
+            }
+            // Google takes no etag for a trashing: what is written now might go with it.
+            Triage::Look if item.may_go() => {
+                let step = settle::clean(&item.contact, &item.mark, "unchanged");
+                self.settled(item.once_known(step)).await
             }
             Triage::Refused => self.settled(settle::clean(&item.contact, &item.mark, "refused")).await,
             Triage::Look if item.link.as_ref().is_some_and(Link::is_followed) => Ok(Sorted::Linked(item, contact)),
@@ -312,9 +332,13 @@ impl<'a> Work<'a> {
                 continue;
             };
             if let Some(person) = person {
-                self.hear_late(account, &mut item, person).await?;
+                self.hear_of(account, &mut item, person).await?;
             }
-            let Some(link) = &item.link else { continue };
+            // It was let go of before, as has just turned out.
+            let Some(link) = &item.link else {
+                steps.push(settle::clean(&item.contact, &item.mark, item.counted("removed")));
+                continue;
+            };
             let op = new_op()?;
             match retire(self.sync, self.current, &item, link, person.as_ref(), why, &op) {
                 // Trashed before, and not written down then.
@@ -322,7 +346,7 @@ impl<'a> Work<'a> {
                     let journal = settle::noticed(&self.context, &item, "trashed", &why.to_string());
                     steps.push(Step { journal: Some(journal), ..*step });
                 }
-                Retirement::Note(step) => steps.push(*step),
+                Retirement::Note(step) => steps.push(item.once_known(*step)),
                 Retirement::Do(task) => tasks.push(Task { brake: brake::taking_out(self.tools, why), ..*task }),
             }
         }

@@ -14,10 +14,10 @@ use crate::{
         heir::inherited,
         link::{Link, LinkState},
         merge::{self, Kept, Merge, is_overwrite, kept_in_words, merge},
-        stamp::{Origin, stamp_for},
+        stamp::Origin,
     },
     push::{Deed, Task},
-    store::{StoreError, begun, encode, ledger::Step, listing::Listing},
+    store::{StoreError, encode, ledger::Step, listing::Listing},
 };
 
 use super::{
@@ -26,8 +26,10 @@ use super::{
     by::By,
     matching::{Found, look_up_vanished, read},
     settle,
-    undo::written,
 };
+
+/// Why a contact waits whose person in Google is gone.
+const GONE: &str = "gone_in_google";
 
 impl Work<'_> {
     /// Linked contacts: read the person, merge.
@@ -86,6 +88,12 @@ impl Work<'_> {
         let (mut tasks, mut deleted, mut restored) = (Vec::new(), Vec::new(), Vec::new());
         for ((item, contact), found) in vanished.into_iter().zip(found) {
             let Some(mut link) = item.link.clone() else { continue };
+            let is_lost = matches!(found, Found::Heir(_) | Found::Nobody);
+            if let Some(until) = self.may_turn_up_until(&item).filter(|_| is_lost) {
+                let step = self.context.again(&item.contact, &item.mark, GONE);
+                self.context.settle(&[Step { due: Some(until), ..step }]).await?;
+                continue;
+            }
             match found {
                 Found::Heir(person) => {
                     link.base = inherited(&link.base, &person, &self.sync.account.region);
@@ -121,6 +129,16 @@ impl Work<'_> {
         Ok(tasks)
     }
 
+    /// Until when (ms) somebody who is gone may yet turn up as another person: the listings tell what became of the two sides of a
+    /// merge at times of their own. `None` once a propagation window has gone by since it was first seen.
+    fn may_turn_up_until(&self, item: &Item) -> Option<i64> {
+        let now = self.tools.pool.clock.now_ms();
+        let seen = item.mark.tried.iter().find(|tried| tried.why == GONE).map_or(now, |tried| tried.at);
+        let window = i64::try_from(self.tools.settings.tune.propagation.as_millis()).unwrap_or(i64::MAX);
+        let until = seen.saturating_add(window);
+        (until > now && !self.context.is_preview()).then_some(until)
+    }
+
     /// Whether our last write is so recent that Google may not show it everywhere yet.
     fn is_young(&self, link: &Link) -> bool {
         let written = link.update_time.as_deref().and_then(|t| t.parse::<Timestamp>().ok());
@@ -138,7 +156,7 @@ impl Work<'_> {
         origin: Origin,
         by: By,
     ) -> Result<Option<Task>, Halt> {
-        self.hear_late(account, &mut item, person).await?;
+        self.hear_of(account, &mut item, person).await?;
         let label = self.label(account).await?;
         let wanted = wanted(self.sync, contact);
         let (op, more_labels) = (new_op()?, self.labels_of(&wanted));
@@ -155,7 +173,7 @@ impl Work<'_> {
             label: &label,
             more_labels: &more_labels,
             // A label that was made anew, or is another one now, was not taken off by the user.
-            had_label: before.as_ref() == Some(&label),
+            had_label: before.as_ref() == Some(&label) && item.decision != Some(Decision::Restore),
             partial: contact.partial,
         };
         let merged = match merge(&input) {
@@ -169,13 +187,13 @@ impl Work<'_> {
             Written { person, base: &merged.base, origin: merged.origin, op: &op, label: &label },
         );
         let Some(mut change) = merged.change else {
-            let mut step = settle::linked(&item, &link, "unchanged")?;
+            let mut step = settle::linked(&item, &link, item.counted("unchanged"))?;
             step.also = by.counter();
             if merged.kept.iter().any(Kept::is_conflict) {
                 let words = kept_in_words(&merged.kept);
                 step.journal = Some(settle::noticed(&self.context, &item, "kept", &words));
             }
-            self.context.settle(&[step]).await?;
+            self.context.settle(&[item.once_known(step)]).await?;
             return Ok(None);
         };
         // The sync has another label now: its old one goes, unless another sync put it there too.
@@ -192,29 +210,6 @@ impl Work<'_> {
         let task = self.task(item, contact, deed, link, disown, by.action())?;
         let reason = by.reason().unwrap_or_else(|| task.reason.clone());
         Ok(Some(Task { kept: merged.kept, brake, reason, also: by.counter(), ..task }))
-    }
-
-    /// Google shows the stamp of an update whose answer was never heard: it was done, and link and journal say so.
-    pub(super) async fn hear_late(&mut self, account: &Account, item: &mut Item, person: &Person) -> Result<(), Halt> {
-        let (pool, keys, contact) = (&self.tools.pool, self.context.keys(), item.contact.as_str());
-        let Some(stamp) = stamp_for(person, &self.sync.account.key, contact) else { return Ok(()) };
-        let begun = begun::of(pool, &keys, account.subject(), contact).await?;
-        let Some(begun) = begun else { return Ok(()) };
-        let is_shown = begun.op == stamp.op;
-        if let Some(link) = item.link.as_mut().filter(|_| is_shown) {
-            link.take_in(&written(&begun.write())?, person);
-        }
-        // Whoever only looks must not use up what is yet to be written down.
-        if self.context.is_preview() {
-            return Ok(());
-        }
-        if is_shown {
-            let step = Step { journal: Some(begun.entry), ..Step::of(contact) };
-            self.context.settle(&[step]).await?;
-        } else if begun.may_show_until(self.tools.settings.tune.propagation) >= pool.clock.now_ms() {
-            return Ok(());
-        }
-        Ok(begun::forget(pool, &keys, account.subject(), &[contact]).await?)
     }
 
     /// The label is not on the person any more. If it still exists the user took it off, and that is respected; if it is gone
@@ -243,7 +238,7 @@ impl Work<'_> {
         let mut holders = old.map(|l| l.holders.clone()).unwrap_or_default();
         holders.insert(self.sync.id.clone(), written.label.to_owned());
         let mut rules = old.map(|l| l.rules.clone()).unwrap_or_default();
-        rules.insert(self.sync.id.clone(), self.sync.spec.rule());
+        rules.insert(self.sync.id.clone(), self.sync.rule.clone());
         Link {
             resource: written.person.resource_name.clone(),
             version: contact.version,

@@ -10,6 +10,7 @@ mod brake;
 mod by;
 mod draft;
 mod gather;
+mod hear;
 mod linked;
 mod matching;
 mod orphans;

@@ -15,6 +15,7 @@ use crate::{
     store::{
         StoreError, encode,
         ledger::{Mark, Step},
+        listing::Listing,
     },
 };
 
@@ -194,6 +195,29 @@ impl Work<'_> {
         Ok(Some(entry))
     }
 
+    /// What changed a moment ago is not among the changes that Google lists yet; two looks may both miss a person that is changed
+    /// right before them. Before one is made again, everything has been listed once since the first look.
+    async fn must_list_all(
+        &self,
+        account: &Account,
+        uncertain: &[(Item, Allowed)],
+        found: &[Found],
+    ) -> Result<bool, StoreError> {
+        let is_there = |found: &Found| matches!(found, Found::Unknown | Found::Stamped(_) | Found::Twins(_));
+        let missed = uncertain
+            .iter()
+            .zip(found)
+            .filter(|((_, allowed), found)| *allowed == Allowed::LastLook && !is_there(found));
+        let first_looks = missed.filter_map(|((item, _), _)| item.intent.as_ref()?.absent_at);
+        let Some(newest) = first_looks.max() else { return Ok(false) };
+        let listing = Listing::new(self.tools.pool.clone(), account.subject());
+        let is_old = listing.facts().await?.is_some_and(|facts| facts.full < newest);
+        if is_old {
+            listing.forget().await?;
+        }
+        Ok(is_old)
+    }
+
     /// Creates of unknown end whose time has come: a listing tells.
     pub(super) async fn resolve(&mut self, account: &mut Account, uncertain: Vec<(Item, Allowed)>) -> Result<(), Halt> {
         if uncertain.is_empty() {
@@ -203,7 +227,13 @@ impl Work<'_> {
         settle::freshen(account).await?;
         let bare: Vec<Contact> =
             uncertain.iter().map(|(item, _)| Contact { id: item.contact.clone(), ..Contact::default() }).collect();
-        let found = look_up(account, self.sync, &bare.iter().collect::<Vec<_>>()).await?;
+        let bare: Vec<&Contact> = bare.iter().collect();
+        let mut found = look_up(account, self.sync, &bare).await?;
+        if self.must_list_all(account, &uncertain, &found).await? {
+            account.listed = None;
+            settle::freshen(account).await?;
+            found = look_up(account, self.sync, &bare).await?;
+        }
         let most = self.tools.settings.tune.retry_attempts;
         let mut steps = Vec::new();
         for ((item, allowed), found) in uncertain.into_iter().zip(found) {

@@ -1,8 +1,14 @@
 //! The owner merges contacts by hand in Google Contacts: links follow, and nobody is made a second time.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::world::{LABEL, Service, World, google::values, text, until, user::labels};
+use crate::world::{
+    LABEL, Service, World,
+    google::values,
+    judge::{person, phone},
+    text, until,
+    user::labels,
+};
 
 /// Two clients in Google, each with its own contact; answers their ids and resource names.
 async fn two_clients() -> (World, Service, [String; 2], [String; 2]) {
@@ -53,6 +59,35 @@ async fn two_clients_merged_in_google_are_one_contact_that_both_are_written_to()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_clients_that_are_one_contact_and_change_together_are_both_written_to() {
+    let (world, service, [aimee, bruno], [a, b]) = two_clients().await;
+    let others: Vec<Value> = (10..20).map(|n| person("Other", n)).collect();
+    world.crm_seed(&others).await;
+    world.user("POST", "merge", json!({"keep": b, "absorb": a})).await;
+    noticed(&service, &world).await;
+    assert_eq!(world.people().await.len(), 11);
+    // So that they go in one batch.
+    service.runs().set_paused(Some("asked")).await.expect("paused");
+    let mut changed = vec![(aimee, "+15145550198".to_owned()), (bruno, "+15145550199".to_owned())];
+    let crm = world.crm_dump().await;
+    let seeded = crm.iter().filter(|contact| contact["firstName"] == "Other").map(|contact| text(contact, "id"));
+    changed.extend(seeded.zip((30..).map(phone)));
+    for (id, phone) in &changed {
+        world.crm_update(id, json!({ "phone": phone })).await;
+    }
+    world.delivered().await;
+    service.due(changed.len()).await;
+    service.runs().set_paused(None).await.expect("goes on");
+    service.quiet(&world).await;
+    assert!(world.calls("people.batchUpdateContacts", 200).await > 0, "they went in a batch");
+    for (id, phone) in &changed {
+        assert!(values(&world.only(id).await, "phoneNumbers").contains(phone), "{id} lacks {phone}");
+    }
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_merge_that_loses_our_mark_is_followed_by_what_only_this_client_has() {
     let (world, service, [aimee, _], [a, b]) = two_clients().await;
     // Whoever merges chooses the name as well.
@@ -64,6 +99,33 @@ async fn a_merge_that_loses_our_mark_is_followed_by_what_only_this_client_has() 
     let people = world.people().await;
     assert_eq!(people.len(), 1, "nobody is made anew: {people:#?}");
     assert_eq!(people[0]["organizations"][0]["name"], "Courtage du Lac", "it goes on where its number is now");
+    service.nothing_left().await;
+    service.stop().await;
+}
+
+/// The listings tell of the second merge later than of the first: for a while, nobody seems to be where this client went.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_merged_twice_in_a_row_is_looked_for_until_the_listings_have_told_of_both() {
+    let mut world = World::new().await;
+    world.set("CARNET_TUNE_PROPAGATION_MS", 4_000);
+    let own = |n: usize| json!({"names": [{"givenName": format!("Amie{n}")}], "phoneNumbers": [{"value": phone(n)}]});
+    let [first, second] = world.google_seed(&[own(70), own(71)]).await.try_into().expect("two");
+    let service = world.start().await;
+    let id = world.crm_create(person("Aimée", 1)).await;
+    service.quiet(&world).await;
+    service.reconcile().await;
+    let mine = text(&world.only(&id).await, "resourceName");
+    world.google("PATCH", "limits", &json!({"sync_delay_ms": 2_000, "list_delay_ms": 2_000})).await;
+    world.user("POST", "merge", json!({"keep": first, "absorb": mine})).await;
+    world.google("POST", "clock/advance", &json!({"seconds": 1})).await;
+    world.user("POST", "merge", json!({"keep": second, "absorb": first})).await;
+    world.google("POST", "clock/advance", &json!({"seconds": 1})).await;
+    world.crm_update(&id, json!({"companyName": "Courtage du Lac"})).await;
+    service.quiet(&world).await;
+    let people = world.people().await;
+    assert_eq!(people.len(), 1, "nobody is made anew: {people:#?}");
+    assert_eq!(people[0]["organizations"][0]["name"], "Courtage du Lac");
+    assert_eq!(world.carnet(&["contact", "refused", "--json"]).await.json(), json!([]), "nobody deleted it");
     service.nothing_left().await;
     service.stop().await;
 }

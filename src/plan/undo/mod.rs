@@ -44,14 +44,6 @@ pub struct Write {
     pub after: Person,
 }
 
-impl Write {
-    /// Whether it took this label off.
-    pub fn took_off(&self, label: &str) -> bool {
-        let has = |person: &Person| person.labels().any(|l| l == label);
-        has(&self.before) && !has(&self.after)
-    }
-}
-
 /// Everything that is looked at to take back the writes on one contact.
 #[derive(Clone, Copy, Debug)]
 pub struct Undo<'a> {

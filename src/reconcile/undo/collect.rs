@@ -36,8 +36,9 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
     let is_its = |write: &Write| write.sync == sync.id && what.of().is_none_or(|run| write.run == run);
     // Before the journal: what is heard of meanwhile is in both. One that a sync leaves may have its stamp, and no link yet.
     for (contact, begun) in begun::all(pool, &keys, &subject).await? {
-        if is_its(&begun.write()) {
-            contacts.entry(contact).or_insert_with(|| Asked::of(how)).begun = Some(begun);
+        let its: Vec<_> = begun.into_iter().filter(|begun| is_its(&begun.write())).collect();
+        if !its.is_empty() {
+            contacts.entry(contact).or_insert_with(|| Asked::of(how)).begun = its;
         }
     }
     if matches!(how, How::LeaveKeep | How::LeaveUnlabel) {
@@ -57,7 +58,9 @@ pub(super) async fn collect(tools: &Tools, sync: &SyncSpec, what: &What) -> Resu
             false => Some(contacts.entry(write.contact.clone()).or_insert_with(|| Asked::of(how))),
         };
         if let Some(asked) = asked {
-            asked.begun.take_if(|begun| begun.op == write.op);
+            if asked.begun.iter().any(|begun| begun.op == write.op) {
+                asked.begun.clear();
+            }
             asked.entries.push(id.to_owned());
         }
     })
@@ -72,8 +75,8 @@ pub(super) async fn runs_that_wrote(tools: &Tools, sync: &SyncSpec) -> Result<BT
     let (keys, subject) = (CrmKeys::new(&sync.account.key), &google.subject);
     let open = open_creates(tools, sync, subject).await?.into_iter().filter_map(|(_, run)| run);
     let mut runs: BTreeSet<String> = open.collect();
-    let begun = begun::all(&tools.pool, &keys, subject).await?.into_iter().map(|(_, begun)| begun.write());
-    runs.extend(begun.filter(|write| write.sync == sync.id).map(|write| write.run));
+    let begun = begun::all(&tools.pool, &keys, subject).await?.into_iter().flat_map(|(_, begun)| begun);
+    runs.extend(begun.map(|begun| begun.write()).filter(|write| write.sync == sync.id).map(|write| write.run));
     scan(&tools.pool, &keys, subject, EVERYTHING, |_, write| {
         if write.sync == sync.id && write.has_written() {
             runs.insert(write.run);

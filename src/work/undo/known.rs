@@ -40,16 +40,16 @@ pub struct Asked {
     pub how: How,
     /// The journal's entries that it concerns, oldest first.
     pub entries: Vec<String>,
-    /// An update after them of which nobody knew, when this was asked, whether Google carried it out. The whole of it: the undo's own
-    /// write takes the place of the note.
+    /// Updates after them of which nobody knew, when this was asked, whether Google carried them out; one at the most was. The whole
+    /// of them: their notes go once the undo itself has written.
     #[serde(default)]
-    pub begun: Option<Begun>,
+    pub begun: Vec<Begun>,
 }
 
 impl Asked {
     /// Without any write yet.
     pub fn of(how: How) -> Self {
-        Self { how, entries: Vec::new(), begun: None }
+        Self { how, entries: Vec::new(), begun: Vec::new() }
     }
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn known<'a>(
     let mut all = Vec::with_capacity(asked.len());
     for ((contact, asked), link) in asked.iter().zip(links) {
         let (entries, is_whole) = entries.remove(contact).unwrap_or((Vec::new(), true));
-        all.push(Known { contact, how: asked.how, link, entries, begun: asked.begun.as_ref(), is_whole });
+        all.push(Known { contact, how: asked.how, link, entries, begun: &asked.begun, is_whole });
     }
     Ok(all)
 }
@@ -94,7 +94,7 @@ pub(super) struct Known<'a> {
     pub how: How,
     pub link: Option<Link>,
     pub entries: Vec<journal::Write>,
-    pub begun: Option<&'a Begun>,
+    pub begun: &'a [Begun],
     pub is_whole: bool,
 }
 
@@ -102,7 +102,7 @@ impl Known<'_> {
     /// Where it may be in Google: where it was last written, else where its link leads; a sync that leaves follows its links.
     /// What was made is nowhere else: whoever the link leads to since was made by a later run.
     pub fn names(&self) -> Vec<String> {
-        let begun = self.begun.map(|begun| begun.write().resource);
+        let begun = self.begun.last().map(|begun| begun.write().resource);
         let written = self.entries.iter().rev().map(|entry| entry.resource.clone());
         let written = begun.into_iter().chain(written).find(|name| !name.is_empty());
         let linked = self.link.as_ref().filter(|link| link.is_followed()).map(|link| link.resource.clone());
@@ -116,7 +116,7 @@ impl Known<'_> {
 }
 
 /// An entry as a plan reads it.
-pub(in crate::work) fn written(entry: &journal::Write) -> Result<Write, StoreError> {
+pub(super) fn write(entry: &journal::Write) -> Result<Write, StoreError> {
     let person = |text: &str| match text.is_empty() {
         true => Ok(Person::default()),
         false => decode("a journal entry", text),

@@ -27,8 +27,14 @@ use crate::{
 };
 
 use super::{
-    super::{linked::is_behind, matching::read, recall::link_of, retire::is_labelled_for_another},
-    known::{Asked, How, Known, known, written},
+    super::{
+        hear::{link_after, shown},
+        linked::is_behind,
+        matching::read,
+        recall::link_of,
+        retire::is_labelled_for_another,
+    },
+    known::{Asked, How, Known, known, write},
 };
 
 /// One contact, looked at.
@@ -130,14 +136,18 @@ impl Scene<'_> {
         let person = read.into_iter().flatten().next().cloned();
         let stamp = person.as_ref().and_then(|person| stamp_for(person, &self.sync.account.key, known.contact));
         // Done only if Google shows its stamp, or that of the undo which has found it there.
-        let is_shown = |begun: &Begun| stamp.as_ref().is_some_and(|s| s.op == begun.op || s.op == self.op);
-        let begun = known.begun.filter(|begun| is_shown(begun));
-        let may_come = known.begun.filter(|_| begun.is_none()).map(|begun| begun.may_show_until(self.propagation));
-        if let Some((link, (person, begun))) = known.link.as_mut().zip(person.as_ref().zip(begun)) {
-            link.take_in(&written(&begun.write())?, person);
+        let late =
+            person.as_ref().and_then(|p| shown(known.begun, p, &self.sync.account.key, known.contact).zip(Some(p)));
+        let is_ours = stamp.as_ref().is_some_and(|stamp| stamp.op == self.op);
+        let is_gone = person.is_none() && !is_unclear;
+        let trashed = known.begun.iter().find(|begun| is_gone && begun.op.is_empty());
+        let begun = late.map(|(begun, _)| begun).or(trashed).or(known.begun.last().filter(|_| is_ours));
+        let may_come = known.begun.iter().filter(|_| begun.is_none()).map(|b| b.may_show_until(self.propagation)).max();
+        if let Some((begun, person)) = late {
+            known.link = link_after(begun, person)?;
         }
         let entries = known.entries.iter().cloned().chain(begun.map(Begun::write));
-        let writes = entries.map(|entry| written(&entry)).collect::<Result<Vec<_>, _>>()?;
+        let writes = entries.map(|entry| write(&entry)).collect::<Result<Vec<_>, _>>()?;
         // The end of its create was written down, and its link not yet.
         let found = known.link.is_none().then_some(person.as_ref().zip(stamp.clone())).flatten();
         let found = found.filter(|(_, stamp)| !stamp.released);

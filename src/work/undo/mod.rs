@@ -4,8 +4,6 @@
 mod known;
 mod look;
 
-use std::collections::BTreeSet;
-
 use crate::{
     claim::{Account, Halt},
     google::person::{Field, Person},
@@ -25,9 +23,12 @@ use crate::{
     },
 };
 
-use super::{batch::Item, settle};
+use super::{
+    batch::Item,
+    hear::{done_late, shown},
+    settle,
+};
 
-pub(super) use known::written;
 pub use known::{Asked, How};
 pub use look::{Looked, look};
 
@@ -53,27 +54,30 @@ pub(super) async fn work_off(
         asked.push((contact, wanted.unwrap_or(Asked::of(How::Undo))));
     }
     let looked = Box::pin(look(account, sync, current, &op, &asked)).await?;
-    let (mut steps, mut tasks) = (Vec::new(), Vec::new());
-    let mut taken = BTreeSet::new();
-    for ((looked, (contact, mark)), (_, asked)) in looked.into_iter().zip(due).zip(&asked) {
-        let generation = mark.generation;
+    let (mut steps, mut tasks) = (heard(account, &context, &looked).await?, Vec::new());
+    for ((looked, (_, mark)), (_, asked)) in looked.into_iter().zip(due).zip(&asked) {
         let turn = Turn { context: &context, sync, how: asked.how, mark };
         match turn.take(looked)? {
             Next::Step(step) => steps.push(*step),
-            // Its owner merged two of ours: one after the other, each on what the one before has left.
-            Next::Task(task) if !taken.insert(task.resource().to_owned()) => {
-                let (generation, due) = (Some(generation), Some(tools.pool.clock.now_ms()));
-                steps.push(Step { generation, due, why: Some("same_person"), ..Step::of(&contact) });
-            }
             Next::Task(task) => tasks.push(*task),
         }
     }
     context.settle(&steps).await?;
-    // What was begun before is settled with it.
-    let done: Vec<&str> =
-        steps.iter().filter(|step| step.clean && step.dead.is_none()).map(|step| step.contact.as_str()).collect();
-    begun::forget(&tools.pool, &context.keys(), account.subject(), &done).await?;
     Box::pin(push(account, &mut context, tasks)).await
+}
+
+/// What was begun before and is shown to have been done: link and journal say so first.
+async fn heard(account: &Account, context: &Context<'_>, looked: &[Looked]) -> Result<Vec<Step>, StoreError> {
+    let contacts: Vec<&str> = looked.iter().map(|one| one.contact.as_str()).collect();
+    let noted = begun::of(&account.tools.pool, &context.keys(), account.subject(), &contacts).await?;
+    let mut steps = Vec::new();
+    for (one, noted) in looked.iter().zip(noted) {
+        let Some(person) = &one.person else { continue };
+        if let Some(done) = shown(&noted, person, &context.sync.account.key, &one.contact) {
+            steps.push(done_late(done, &one.contact, person)?);
+        }
+    }
+    Ok(steps)
 }
 
 enum Next {
@@ -163,6 +167,7 @@ impl Turn<'_> {
 
     fn noted(&self, looked: &Looked, count: &'static str, noticed: Option<(&str, &str)>) -> Step {
         let mut step = settle::clean(&looked.contact, &self.mark, count);
+        step.ended = true;
         step.journal =
             noticed.map(|(action, reason)| settle::noticed(self.context, &self.item(looked), action, reason));
         step
@@ -226,7 +231,8 @@ impl Turn<'_> {
 
     fn item(&self, looked: &Looked) -> Item {
         let link = looked.link.clone();
-        Item { contact: looked.contact.clone(), mark: self.mark.clone(), link, intent: None, decision: None }
+        let (contact, mark) = (looked.contact.clone(), self.mark.clone());
+        Item { contact, mark, link, intent: None, decision: None, open: None, heard: None }
     }
 
     fn reason(&self) -> String {
