@@ -34,7 +34,9 @@ pub async fn push(account: &mut Account, context: &mut Context<'_>, tasks: Vec<T
             Deed::Update { .. } | Deed::Trash { .. } if !taken.insert(task.resource().to_owned()) => {
                 let mut step = Step::of(&task.contact);
                 step.answer(&task.mark);
-                (step.due, step.why) = (Some(account.tools.pool.clock.now_ms()), Some("same_person"));
+                step.due = Some(account.tools.pool.clock.now_ms());
+                // Why it waits already may say how it is to be tried next.
+                step.why = task.mark.why.is_none().then_some("same_person");
                 later.push(step);
             }
             Deed::Create { .. } => creates.push(task),

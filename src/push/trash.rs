@@ -13,7 +13,7 @@ use crate::{
         trash::is_ours_alone,
     },
     store::{
-        begun::{self, Begun},
+        begun::{self, Begun, still_open},
         encode,
         ledger::Step,
     },
@@ -148,18 +148,23 @@ impl Task {
 
 /// The links say what is about to happen, and the notes until when it may.
 async fn announce(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
+    let (pool, keys) = (&account.tools.pool, context.keys());
+    let contacts: Vec<&str> = tasks.iter().map(|task| task.contact.as_str()).collect();
+    let noted = begun::of(pool, &keys, account.subject(), &contacts).await?;
     let (mut steps, mut notes) = (Vec::with_capacity(tasks.len()), Vec::with_capacity(tasks.len()));
-    for task in tasks {
+    for (task, noted) in tasks.iter().zip(noted) {
         let Deed::Trash { held, .. } = &task.deed else { continue };
         let link = task.link.as_ref().map(|link| encode("a link", link)).transpose()?;
-        let begun = Begun { op: String::new(), entry: context.journal_entry(task, None)?, link };
-        notes.push((task.contact.as_str(), vec![begun]));
+        let (entry, disown) = (context.journal_entry(task, None)?, task.disown.clone());
+        let mut noted = still_open(noted, pool.clock.now_ms(), context.tools.settings.tune.propagation);
+        noted.push(Begun { op: String::new(), entry, link, disown });
+        notes.push((task.contact.as_str(), noted));
         let mut step = Step::of(&task.contact);
         let link = Link { state: LinkState::Trashing, ..(**held).clone() };
         step.link = Some(Some(encode("a link", &link)?));
         steps.push(step);
     }
-    begun::note(&account.tools.pool, &context.keys(), account.subject(), &notes).await?;
+    begun::note(pool, &keys, account.subject(), &notes).await?;
     Ok(context.settle(&steps).await?)
 }
 

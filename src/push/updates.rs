@@ -16,7 +16,7 @@ use crate::{
         stamp::{stamp_for, stamp_mark},
     },
     store::{
-        begun::{self, Begun},
+        begun::{self, Begun, still_open},
         encode,
         ledger::Step,
         listing::Listing,
@@ -175,11 +175,10 @@ async fn begin(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> 
             noted.clear();
         }
         let Some(op) = op(task, key) else { continue };
-        let now = pool.clock.now_ms();
-        noted.retain(|noted| noted.may_show_until(context.tools.settings.tune.propagation) >= now);
+        let mut noted = still_open(noted, pool.clock.now_ms(), context.tools.settings.tune.propagation);
         let entry = context.journal_entry(task, Some(&change.applied_to(before)))?;
         let link = task.link.as_ref().map(|link| encode("a link", link)).transpose()?;
-        noted.push(Begun { op, entry, link });
+        noted.push(Begun { op, entry, link, disown: task.disown.clone() });
         all.push((task.contact.as_str(), noted));
     }
     context.settle(&heard).await?;

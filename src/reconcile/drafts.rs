@@ -13,7 +13,7 @@ use crate::{
     crm::highlevel::{Access, CrmFailure, Cursor, Page},
     plan::link::Link,
     store::{
-        StoreError,
+        StoreError, begun,
         current::{Current, GoogleAccount, SyncSpec},
         ledger::LedgerView,
     },
@@ -119,6 +119,14 @@ impl<'a> Drafts<'a> {
     /// The links of these contacts.
     pub async fn links(&self, contacts: &[String]) -> Result<Vec<Option<Link>>, StoreError> {
         self.view.links(contacts).await
+    }
+
+    /// Whether an update of each of these contacts was begun of which nobody knows whether it was done.
+    pub async fn are_open(&self, contacts: &[String]) -> Result<Vec<bool>, StoreError> {
+        let Some(google) = &self.sync.google else { return Ok(vec![false; contacts.len()]) };
+        let names: Vec<&str> = contacts.iter().map(String::as_str).collect();
+        let begun = begun::of(&self.tools.pool, &self.view.keys, &google.subject, &names).await?;
+        Ok(begun.iter().map(|begun| !begun.is_empty()).collect())
     }
 
     /// One page of the CRM's list, when its turn has come.

@@ -237,9 +237,10 @@ impl<'a> Look<'a> {
     async fn differing(&mut self, page: Vec<Contact>) -> Result<Vec<(String, Option<Contact>)>, PreviewError> {
         let ids: Vec<String> = page.iter().map(|c| c.id.clone()).collect();
         let links = self.drafts.links(&ids).await?;
+        let are_open = self.drafts.are_open(&ids).await?;
         let (mut differing, mut entries) = (Vec::new(), Vec::new());
         let (sync, current) = (self.drafts.sync, self.drafts.current.clone());
-        for (contact, link) in page.into_iter().zip(links) {
+        for ((contact, link), is_open) in page.into_iter().zip(links).zip(are_open) {
             self.plan.seen += 1;
             match differs(sync, &contact, link.as_ref()) {
                 _ if current.refuses(sync, &contact.id) => {
@@ -247,6 +248,8 @@ impl<'a> Look<'a> {
                     let why = "it was refused before; `carnet contact refused` shows why";
                     entries.push(left_alone(&contact, Action::Refused, why.to_owned()));
                 }
+                // Nobody knows what became of an update.
+                Differs::No | Differs::Outside(_) if is_open => differing.push((contact.id.clone(), Some(contact))),
                 Differs::No => self.plan.unchanged += 1,
                 Differs::Outside(why) => {
                     self.plan.leave_out(why);

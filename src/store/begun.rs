@@ -17,6 +17,8 @@ pub struct Begun {
     pub entry: Vec<String>,
     /// The link to be written down once it is done, as JSON; `None`: it goes.
     pub link: Option<String>,
+    /// The Google resource that the contact then lets go of.
+    pub disown: Option<String>,
 }
 
 impl Begun {
@@ -33,7 +35,13 @@ impl Begun {
     }
 }
 
-/// Remembers for each contact the updates that are about to leave, and those before that Google may yet show.
+/// Those that Google may yet show.
+pub fn still_open(mut begun: Vec<Begun>, now: i64, propagation: Duration) -> Vec<Begun> {
+    begun.retain(|begun| begun.may_show_until(propagation) >= now);
+    begun
+}
+
+/// Remembers for each contact the updates that are about to leave, and those before that are [still open](still_open).
 pub async fn note(pool: &Pool, keys: &CrmKeys, subject: &str, begun: &[(&str, Vec<Begun>)]) -> Result<(), StoreError> {
     if begun.is_empty() {
         return Ok(());
@@ -59,13 +67,13 @@ pub async fn of(pool: &Pool, keys: &CrmKeys, subject: &str, contacts: &[&str]) -
     held.into_iter().map(|text| text.map_or(Ok(Vec::new()), |text| decode("updates", &text))).collect()
 }
 
-/// These operations certainly did nothing.
+/// The operations that were begun last for these contacts certainly did nothing.
 pub async fn withdraw(pool: &Pool, keys: &CrmKeys, subject: &str, ops: &[(&str, &str)]) -> Result<(), StoreError> {
     let contacts: Vec<&str> = ops.iter().map(|(contact, _)| *contact).collect();
     let held = of(pool, keys, subject, &contacts).await?;
     let (mut gone, mut left) = (Vec::new(), Vec::new());
     for ((contact, op), mut begun) in ops.iter().zip(held) {
-        begun.retain(|begun| begun.op != *op);
+        begun.pop_if(|begun| begun.op == *op);
         if begun.is_empty() { gone.push(*contact) } else { left.push((*contact, begun)) }
     }
     forget(pool, keys, subject, &gone).await?;

@@ -34,6 +34,7 @@ use crate::{
 use super::{
     brake,
     gather::{State, gather, readings},
+    hear::Open,
     matching::read,
     recall::{recall, recall_leaving},
     retire::{Leaving, Retirement, is_held, retire, tombstone},
@@ -48,8 +49,8 @@ pub(super) struct Item {
     pub link: Option<Link>,
     pub intent: Option<Intent>,
     pub decision: Option<Decision>,
-    /// Until then (ms) an update of ours may show whose answer was never heard.
-    pub open: Option<i64>,
+    /// Updates of ours whose answer was never heard, and that may yet show.
+    pub open: Option<Open>,
     /// What such an update has turned out to have done, as a run counts it.
     pub heard: Option<&'static str>,
 }

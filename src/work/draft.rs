@@ -61,7 +61,8 @@ pub async fn draft(
     let kept = kept(&tools, sync, &tasks).await?;
     let sketch = Sketch { sync, pencil };
     let mut decided = BTreeMap::new();
-    for step in &pencil.steps {
+    // One that does not answer the mark decides nothing: it tells how an earlier write ended.
+    for step in pencil.steps.iter().filter(|step| step.generation.is_some()) {
         decided.insert(step.contact.clone(), sketch.of_step(step)?);
     }
     for task in &tasks {
@@ -117,7 +118,9 @@ impl Sketch<'_> {
     fn of_step(&self, step: &Step) -> Result<Decided, StoreError> {
         let (contact, read) = (step.contact.as_str(), self.pencil.read.get(&step.contact));
         let mut entry = match step.count {
-            Some("unchanged") => return Ok(Decided { contact: contact.to_owned(), entry: None, write: None }),
+            Some("unchanged" | "updated" | "adopted") => {
+                return Ok(Decided { contact: contact.to_owned(), entry: None, write: None });
+            }
             Some("removed") => {
                 self.entry(contact, Action::Remove, "nothing of Carnet's is left of it in Google".into())
             }

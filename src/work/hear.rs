@@ -39,16 +39,18 @@ pub(super) fn link_after(begun: &Begun, person: &Person) -> Result<Option<Link>,
 /// The step that its answer would have led to, but for the mark: the contact is looked at all the same.
 pub(super) fn done_late(begun: &Begun, contact: &str, person: &Person) -> Result<Step, StoreError> {
     let link = link_after(begun, person)?;
-    let followed = link.as_ref().is_some_and(Link::is_followed);
-    let resource = Some(person.resource_name.clone());
+    let followed = link.as_ref().filter(|link| link.is_followed());
     Ok(Step {
-        own: resource.clone().filter(|_| followed),
-        disown: resource.filter(|_| !followed),
+        own: followed.map(|link| link.resource.clone()),
         link: Some(link.map(|link| encode("a link", &link)).transpose()?),
-        journal: Some(begun.entry.clone()),
-        ended: true,
-        ..Step::of(contact)
+        ..ended(begun, contact)
     })
+}
+
+/// What is written down of one that was done, but for the link.
+pub(super) fn ended(begun: &Begun, contact: &str) -> Step {
+    let (journal, disown) = (Some(begun.entry.clone()), begun.disown.clone());
+    Step { journal, disown, need: Some(None), ended: true, ..Step::of(contact) }
 }
 
 impl Work<'_> {
@@ -69,23 +71,23 @@ impl Work<'_> {
         for (item, begun) in items.iter_mut().zip(&begun) {
             let Some(until) = begun.iter().map(|begun| begun.may_show_until(propagation)).max() else { continue };
             let names = names(begun);
+            let is_unclear = names.iter().any(|name| !persons.contains_key(name));
             let there: Vec<&Person> = names.iter().filter_map(|name| persons.get(name)?.as_ref()).collect();
             let key = &self.sync.account.key;
             let done = there.iter().find_map(|person| Some((shown(begun, person, key, &item.contact)?, *person)));
-            let trash = begun.iter().find(|begun| begun.op.is_empty());
+            let trash = begun.iter().rfind(|begun| begun.op.is_empty());
             if let Some((done, person)) = done {
                 steps.push(done_late(done, &item.contact, person)?);
                 item.is_heard_of(done, link_after(done, person)?);
                 seen.push((person.resource_name.clone(), Some(person)));
             } else if let Some(trash) = trash.filter(|trash| persons.get(&trash.write().resource) == Some(&None)) {
-                let resource = trash.write().resource;
                 let link = trash.link.clone();
-                item.is_heard_of(trash, link.as_deref().map(|text| decode("a link", text)).transpose()?);
-                let (disown, journal) = (Some(resource.clone()), Some(trash.entry.clone()));
-                steps.push(Step { link: Some(link), disown, journal, ended: true, ..Step::of(&item.contact) });
-                seen.push((resource, None));
-            } else if until >= now {
-                item.open = Some(until);
+                seen.push((trash.write().resource, None));
+                steps.push(Step { link: Some(link.clone()), ..ended(trash, &item.contact) });
+                item.is_heard_of(trash, link.map(|text| decode("a link", &text)).transpose()?);
+            } else if until >= now || is_unclear {
+                let soon = i64::try_from(self.tools.settings.tune.retry_base.as_millis()).unwrap_or(i64::MAX);
+                item.open = Some(Open { until: until.max(now.saturating_add(soon)), names });
             } else {
                 steps.push(Step { ended: true, ..Step::of(&item.contact) });
             }
@@ -113,9 +115,20 @@ impl Work<'_> {
     }
 }
 
+/// Updates of which nobody knows yet whether they were done.
+pub(super) struct Open {
+    /// Until when (ms) they may show.
+    pub until: i64,
+    /// The persons that they would have changed.
+    pub names: Vec<String>,
+}
+
 impl Item {
     fn is_heard_of(&mut self, begun: &Begun, link: Option<Link>) {
-        self.heard = match begun.write().action.as_str() {
+        let write = begun.write();
+        self.heard = match write.action.as_str() {
+            // Told of by the run that began it.
+            _ if write.run != self.mark.run.as_deref().unwrap_or_default() => None,
             "updated" => Some("updated"),
             "adopted" => Some("adopted"),
             "unlabelled" | "released" | "trashed" => Some("removed"),
@@ -131,10 +144,16 @@ impl Item {
 
     /// `step`, unless an update may yet come that would make it untrue: then the contact is looked at again once that is known.
     pub(super) fn once_known(&self, step: Step) -> Step {
-        let Some(until) = self.open else { return step };
-        let mut waits = Step { due: Some(until), why: Some("uncertain_update"), ..Step::of(&self.contact) };
+        let Some(open) = &self.open else { return step };
+        let mut waits = Step { due: Some(open.until), why: Some("uncertain_update"), ..Step::of(&self.contact) };
         waits.answer(&self.mark);
         waits
+    }
+
+    /// Whether somebody else would be written to, or made, while this person may yet turn out to be the contact's.
+    pub(super) fn goes_elsewhere(&self, resource: Option<&str>) -> bool {
+        let is_one = |open: &Open| resource.is_some_and(|resource| open.names.iter().any(|name| name == resource));
+        self.open.as_ref().is_some_and(|open| !is_one(open))
     }
 
     /// Whether it may yet go to the trash.

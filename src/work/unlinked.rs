@@ -64,6 +64,16 @@ impl Work<'_> {
             self.context.settle(&[settle::clean(&item.contact, &item.mark, "skipped")]).await?;
             return Ok(None);
         }
+        let resource = match (&found, &item.decision) {
+            (_, Some(Decision::Link(resource))) | (Found::Ladder(Verdict::Adopt { resource, .. }, _), _) => {
+                Some(resource)
+            }
+            _ => None,
+        };
+        if !is_there && item.goes_elsewhere(resource.map(String::as_str)) {
+            self.context.settle(&[item.once_known(settle::clean(&item.contact, &item.mark, "skipped"))]).await?;
+            return Ok(None);
+        }
         // What is wanted again is matched like one that is new.
         match (found, item.decision.clone().filter(|decision| *decision != Decision::Restore)) {
             (Found::Unknown, _) => {
@@ -209,7 +219,8 @@ impl Work<'_> {
             .zip(found)
             .filter(|((_, allowed), found)| *allowed == Allowed::LastLook && !is_there(found));
         let first_looks = missed.filter_map(|((item, _), _)| item.intent.as_ref()?.absent_at);
-        let Some(newest) = first_looks.max() else { return Ok(false) };
+        // A preview writes nothing, and makes nothing.
+        let Some(newest) = first_looks.max().filter(|_| !self.context.is_preview()) else { return Ok(false) };
         let listing = Listing::new(self.tools.pool.clone(), account.subject());
         let is_old = listing.facts().await?.is_some_and(|facts| facts.full < newest);
         if is_old {

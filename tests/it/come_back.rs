@@ -221,6 +221,57 @@ async fn what_was_written_unheard_does_not_stay_when_the_crm_says_again_what_it_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_preview_knows_of_what_was_written_unheard() {
+    let mut world = World::new().await;
+    let redis = RedisServer::start().await;
+    world.set("CARNET_REDIS_URL", redis.url());
+    one_sync(&mut world, "unlabel");
+    let (service, id, name) = with_buyer(&mut world).await;
+    service.reconcile().await;
+    loses_an_answer(&world).await;
+    world.crm_update(&id, json!({"phone": "+15145550155"})).await;
+    until("the number to be there", async || phones(&world, &name).await == ["+15145550155"]).await;
+    let silent = format!("locations/{}/contacts/{id}?silent=true", world.location);
+    world.crm("PUT", &silent, &json!({"phone": buyer()["phone"]})).await;
+    service.stop().await;
+    let plan = world.carnet(&["sync", "preview", "phone", "--json"]).await.json();
+    assert_eq!((&plan["update"], &plan["unchanged"], &plan["wait"]), (&json!(1), &json!(0), &json!(0)), "{plan:#}");
+    let again = world.carnet(&["sync", "preview", "phone", "--json"]).await.json();
+    assert_eq!(again["update"], 1, "and looking has changed nothing");
+    let service = world.start().await;
+    service.quiet(&world).await;
+    assert_eq!(phones(&world, &name).await, [buyer()["phone"].as_str().expect("a number")]);
+    done(&world, service).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_made_while_an_adoption_may_yet_come() {
+    let mut world = World::new().await;
+    one_sync(&mut world, "unlabel");
+    world.set("CARNET_TUNE_GOOGLE_TIMEOUT_MS", 300).set("CARNET_TUNE_PROPAGATION_MS", 2_000);
+    world.set("CARNET_TUNE_RETRY_BASE_MS", 1_000);
+    let known = buyer();
+    let own = json!({"names": [{"givenName": known["firstName"], "familyName": known["lastName"]}],
+        "emailAddresses": [{"value": known["email"]}]});
+    let name = world.google_seed(&[own]).await.remove(0);
+    let service = world.start().await;
+    service.reconcile().await;
+    let late = json!({"match": "people.updateContact", "kind": "delay", "when": "before", "ms": 3_000});
+    world.google_fault(late).await;
+    world.google("PATCH", "modes", &json!({"refuse_concurrent_writes": false})).await;
+    let id = world.crm_create(known).await;
+    given_up(&service, &id).await;
+    let other = json!({"firstName": "Else", "lastName": "Where", "email": "else@example.com", "phone": "+15145550155"});
+    world.crm_update(&id, other).await;
+    service.quiet(&world).await;
+    assert_eq!(world.people().await.len(), 1, "{:#?}", world.people().await);
+    assert_eq!(resource(&world.only(&id).await), name);
+    assert!(phones(&world, &name).await.contains(&"+15145550155".to_owned()));
+    assert_eq!(told(&service, &id).await, ["adopted", "updated"]);
+    done(&world, service).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_google_certainly_refused_is_not_waited_for() {
     let mut world = World::new().await;
     one_sync(&mut world, "unlabel");

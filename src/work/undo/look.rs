@@ -23,6 +23,7 @@ use crate::{
         StoreError,
         begun::Begun,
         current::{Current, SyncSpec},
+        decode,
     },
 };
 
@@ -145,6 +146,8 @@ impl Scene<'_> {
         let may_come = known.begun.iter().filter(|_| begun.is_none()).map(|b| b.may_show_until(self.propagation)).max();
         if let Some((begun, person)) = late {
             known.link = link_after(begun, person)?;
+        } else if let Some(trashed) = trashed {
+            known.link = trashed.link.as_deref().map(|text| decode("a link", text)).transpose()?;
         }
         let entries = known.entries.iter().cloned().chain(begun.map(Begun::write));
         let writes = entries.map(|entry| write(&entry)).collect::<Result<Vec<_>, _>>()?;

@@ -25,7 +25,7 @@ use crate::{
 
 use super::{
     batch::Item,
-    hear::{done_late, shown},
+    hear::{done_late, ended, shown},
     settle,
 };
 
@@ -54,7 +54,7 @@ pub(super) async fn work_off(
         asked.push((contact, wanted.unwrap_or(Asked::of(How::Undo))));
     }
     let looked = Box::pin(look(account, sync, current, &op, &asked)).await?;
-    let (mut steps, mut tasks) = (heard(account, &context, &looked).await?, Vec::new());
+    let (mut steps, mut tasks) = (heard(account, &context, &op, &looked).await?, Vec::new());
     for ((looked, (_, mark)), (_, asked)) in looked.into_iter().zip(due).zip(&asked) {
         let turn = Turn { context: &context, sync, how: asked.how, mark };
         match turn.take(looked)? {
@@ -67,15 +67,18 @@ pub(super) async fn work_off(
 }
 
 /// What was begun before and is shown to have been done: link and journal say so first.
-async fn heard(account: &Account, context: &Context<'_>, looked: &[Looked]) -> Result<Vec<Step>, StoreError> {
+async fn heard(account: &Account, context: &Context<'_>, op: &str, looked: &[Looked]) -> Result<Vec<Step>, StoreError> {
     let contacts: Vec<&str> = looked.iter().map(|one| one.contact.as_str()).collect();
     let noted = begun::of(&account.tools.pool, &context.keys(), account.subject(), &contacts).await?;
     let mut steps = Vec::new();
     for (one, noted) in looked.iter().zip(noted) {
+        let is_gone = one.person.is_none() && one.reversal.is_some();
+        let trash = noted.iter().rfind(|noted| is_gone && noted.op.is_empty() && noted.write().run != op);
+        steps.extend(trash.map(|trash| Step { link: Some(trash.link.clone()), ..ended(trash, &one.contact) }));
         let Some(person) = &one.person else { continue };
-        if let Some(done) = shown(&noted, person, &context.sync.account.key, &one.contact) {
-            steps.push(done_late(done, &one.contact, person)?);
-        }
+        // Of what it did itself the undo tells in its turn.
+        let done = shown(&noted, person, &context.sync.account.key, &one.contact).filter(|done| done.op != op);
+        steps.extend(done.map(|done| done_late(done, &one.contact, person)).transpose()?);
     }
     Ok(steps)
 }
