@@ -141,7 +141,7 @@ impl<'a> Work<'a> {
         let unclear = Box::pin(recall_leaving(account, &self.context, &mut ready, &states)).await?;
         if !unclear.is_empty() {
             account.listed = None;
-            settle::freshen(account).await?;
+            Box::pin(settle::freshen(account)).await?;
         }
         let (mut linked, mut unlinked, mut leaving) = (Vec::new(), Vec::new(), Vec::new());
         for (item, state) in ready.into_iter().zip(states) {
@@ -160,7 +160,9 @@ impl<'a> Work<'a> {
         let staying = linked.iter().chain(&unlinked).map(|(_, contact)| contact.as_ref());
         self.prepare_labels(account, staying).await?;
         let mut tasks = Box::pin(self.retire(account, leaving)).await?;
-        tasks.extend(Box::pin(self.merge_linked(account, linked)).await?);
+        let (merged, alone) = Box::pin(self.merge_linked(account, linked)).await?;
+        tasks.extend(merged);
+        unlinked.extend(alone);
         tasks.extend(Box::pin(self.match_unlinked(account, unlinked)).await?);
         Box::pin(self.resolve(account, uncertain)).await?;
         Ok(tasks)
@@ -369,7 +371,7 @@ impl<'a> Work<'a> {
         if gone.is_empty() {
             return Ok(persons);
         }
-        settle::freshen(account).await?;
+        Box::pin(settle::freshen(account)).await?;
         recall(account, &self.context, gone).await?;
         let found: Vec<String> = leaving.iter().filter_map(|(item, _)| name(item)).collect();
         let unread: Vec<String> = found.into_iter().filter(|name| !persons.contains_key(name)).collect();

@@ -32,17 +32,17 @@ use super::{
 const GONE: &str = "gone_in_google";
 
 impl Work<'_> {
-    /// Linked contacts: read the person, merge.
+    /// Linked contacts: read the person, merge. Answers also those that have turned out to have nobody there.
     pub(super) async fn merge_linked(
         &mut self,
         account: &mut Account,
         linked: Vec<(Item, Box<Contact>)>,
-    ) -> Result<Vec<Task>, Halt> {
+    ) -> Result<(Vec<Task>, Vec<(Item, Box<Contact>)>), Halt> {
         let names: Vec<String> =
             linked.iter().filter_map(|(item, _)| item.link.as_ref()).map(|l| l.resource.clone()).collect();
         let persons = read(account, &names).await?;
         let mut tasks = Vec::new();
-        let (mut vanished, mut trashed) = (Vec::new(), Vec::new());
+        let (mut vanished, mut alone) = (Vec::new(), Vec::new());
         for (item, contact) in linked {
             let Some(link) = item.link.clone() else { continue };
             match persons.get(&link.resource) {
@@ -56,7 +56,7 @@ impl Work<'_> {
                     );
                 }
                 // Our own doing, the end of which was never written down: it comes as one that was never there.
-                Some(None) if link.state == LinkState::Trashing => trashed.push((Item { link: None, ..item }, contact)),
+                Some(None) if link.state == LinkState::Trashing => alone.push((Item { link: None, ..item }, contact)),
                 Some(None) => vanished.push((item, contact)),
                 None => {
                     settle::doubt(account, &item).await?;
@@ -64,9 +64,10 @@ impl Work<'_> {
                 }
             }
         }
-        tasks.extend(Box::pin(self.vanished(account, vanished)).await?);
-        tasks.extend(self.match_unlinked(account, trashed).await?);
-        Ok(tasks)
+        let (found, restored) = Box::pin(self.vanished(account, vanished)).await?;
+        tasks.extend(found);
+        alone.extend(restored);
+        Ok((tasks, alone))
     }
 
     /// The linked person does not answer. It may have been merged by hand into another one, which then carries our stamp; it
@@ -76,15 +77,15 @@ impl Work<'_> {
         &mut self,
         account: &mut Account,
         vanished: Vec<(Item, Box<Contact>)>,
-    ) -> Result<Vec<Task>, Halt> {
+    ) -> Result<(Vec<Task>, Vec<(Item, Box<Contact>)>), Halt> {
         if vanished.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         account.listed = None;
-        settle::freshen(account).await?;
+        Box::pin(settle::freshen(account)).await?;
         let listing = Listing::new(self.tools.pool.clone(), account.subject());
         let contacts: Vec<&Contact> = vanished.iter().map(|(_, contact)| contact.as_ref()).collect();
-        let found = look_up_vanished(account, self.sync, &contacts).await?;
+        let found = Box::pin(look_up_vanished(account, self.sync, &contacts)).await?;
         let (mut tasks, mut deleted, mut restored) = (Vec::new(), Vec::new(), Vec::new());
         for ((item, contact), found) in vanished.into_iter().zip(found) {
             let Some(mut link) = item.link.clone() else { continue };
@@ -125,8 +126,7 @@ impl Work<'_> {
             }
         }
         settle::deleted_in_google(account, &mut self.context, &deleted).await?;
-        tasks.extend(Box::pin(self.match_unlinked(account, restored)).await?);
-        Ok(tasks)
+        Ok((tasks, restored))
     }
 
     /// Until when (ms) somebody who is gone may yet turn up as another person: the listings tell what became of the two sides of a
@@ -156,7 +156,7 @@ impl Work<'_> {
         origin: Origin,
         by: By,
     ) -> Result<Option<Task>, Halt> {
-        self.hear_of(account, &mut item, person).await?;
+        Box::pin(self.hear_of(account, &mut item, person)).await?;
         let label = self.label(account).await?;
         let wanted = wanted(self.sync, contact);
         let (op, more_labels) = (new_op()?, self.labels_of(&wanted));

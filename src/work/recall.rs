@@ -35,7 +35,7 @@ pub(super) async fn recall_leaving(
     let epoch = account.tools.now().installation.epoch;
     // What was made a moment ago is in the listing already: its intent was resolved by it. Only a lost one is made anew.
     if listing.facts().await?.is_none_or(|facts| facts.epoch != epoch) {
-        settle::freshen(account).await?;
+        Box::pin(settle::freshen(account)).await?;
     }
     recall(account, context, leaving).await
 }

@@ -39,9 +39,9 @@ impl Work<'_> {
             return Ok(Vec::new());
         }
         // Fresh Google changes are listed before anything is created.
-        settle::freshen(account).await?;
+        Box::pin(settle::freshen(account)).await?;
         let contacts: Vec<&Contact> = unlinked.iter().map(|(_, contact)| contact.as_ref()).collect();
-        let found = look_up(account, self.sync, &contacts).await?;
+        let found = Box::pin(look_up(account, self.sync, &contacts)).await?;
         let mut tasks = Vec::new();
         let mut adopted: BTreeMap<String, String> = BTreeMap::new();
         for ((item, contact), found) in unlinked.into_iter().zip(found) {
@@ -235,15 +235,15 @@ impl Work<'_> {
             return Ok(());
         }
         account.listed = None;
-        settle::freshen(account).await?;
+        Box::pin(settle::freshen(account)).await?;
         let bare: Vec<Contact> =
             uncertain.iter().map(|(item, _)| Contact { id: item.contact.clone(), ..Contact::default() }).collect();
         let bare: Vec<&Contact> = bare.iter().collect();
-        let mut found = look_up(account, self.sync, &bare).await?;
+        let mut found = Box::pin(look_up(account, self.sync, &bare)).await?;
         if self.must_list_all(account, &uncertain, &found).await? {
             account.listed = None;
-            settle::freshen(account).await?;
-            found = look_up(account, self.sync, &bare).await?;
+            Box::pin(settle::freshen(account)).await?;
+            found = Box::pin(look_up(account, self.sync, &bare)).await?;
         }
         let most = self.tools.settings.tune.retry_attempts;
         let mut steps = Vec::new();
