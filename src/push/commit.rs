@@ -6,10 +6,11 @@ use crate::{
         failure::{Class, Failure},
         person::{Field, Person},
     },
-    plan::{link::Link, merge::kept_in_words},
+    plan::merge::kept_in_words,
     queue::dead::{self, Attempt, DeadLetter},
     store::{
         StoreError,
+        begun::Begun,
         current::SyncSpec,
         encode,
         keys::CrmKeys,
@@ -54,12 +55,18 @@ impl Context<'_> {
             None => link,
         });
         let linked = link.as_ref().filter(|link| after.is_some() && link.is_followed());
-        step.own = linked.map(|link: &Link| link.resource.clone());
+        step.own = linked.map(|link| link.resource.clone());
         step.link = Some(link.map(|link| encode("a link", &link)).transpose()?);
         step.ended = true;
         step.journal = Some(self.journal_entry(task, after)?);
         metrics::counter!("carnet_contacts_total", "result" => task.count).increment(1);
         Ok(step)
+    }
+
+    /// The note of a task that is about to leave: what is to be written down once it is done.
+    pub fn begun(&self, task: &Task, op: String, after: Option<&Person>) -> Result<Begun, StoreError> {
+        let link = task.link.as_ref().map(|link| encode("a link", link)).transpose()?;
+        Ok(Begun { op, entry: self.journal_entry(task, after)?, link, disown: task.disown.clone() })
     }
 
     /// A task that failed in a way that concerns its contact alone.

@@ -70,7 +70,7 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
         Ok(after) => finished(account, context, &[(task, after)]).await,
         Err(failure) if failure.certainly_not_executed(Call::Create) => {
             context.settle(&[withdrawn(task)]).await?;
-            give_way(account, context, task, failure).await
+            give_way(account, context, Call::Create, task, failure).await
         }
         Err(failure) => {
             context.settle(&[uncertain(account, task)]).await?;

@@ -13,13 +13,17 @@ use crate::{
         trash::is_ours_alone,
     },
     store::{
-        begun::{self, Begun, still_open},
+        begun::{self, still_open},
         encode,
         ledger::Step,
     },
 };
 
-use super::{Context, Deed, Task, creates::may_leave, updates::give_way};
+use super::{
+    Context, Deed, Task,
+    creates::may_leave,
+    updates::{give_way, withdraw},
+};
 
 /// Singles are read again this many at a time: none waits long between its reading and its end.
 const SINGLES: usize = 10;
@@ -53,12 +57,7 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
     let result = account.tools.people.delete(&token, task.resource()).await;
     match account.heard(Call::Delete, &token, result).await {
         Ok(()) | Err(Failure::NotFound) => finished(account, context, std::slice::from_ref(task)).await,
-        Err(failure) => {
-            if failure.certainly_not_executed(Call::Delete) {
-                withdraw(account, context, std::slice::from_ref(task)).await?;
-            }
-            give_way(account, context, task, failure).await
-        }
+        Err(failure) => give_way(account, context, Call::Delete, task, failure).await,
     }
 }
 
@@ -82,7 +81,7 @@ async fn batch(account: &mut Account, context: &mut Context<'_>, tasks: Vec<Task
         Err(failure) => failure,
     };
     if failure.certainly_not_executed(Call::BatchDelete) {
-        withdraw(account, context, &tasks).await?;
+        withdraw(account, context, &tasks.iter().collect::<Vec<_>>()).await?;
     }
     match failure.class() {
         // One name that Google does not know, or does not like, and nobody says what became of the others.
@@ -154,10 +153,8 @@ async fn announce(account: &Account, context: &mut Context<'_>, tasks: &[Task]) 
     let (mut steps, mut notes) = (Vec::with_capacity(tasks.len()), Vec::with_capacity(tasks.len()));
     for (task, noted) in tasks.iter().zip(noted) {
         let Deed::Trash { held, .. } = &task.deed else { continue };
-        let link = task.link.as_ref().map(|link| encode("a link", link)).transpose()?;
-        let (entry, disown) = (context.journal_entry(task, None)?, task.disown.clone());
         let mut noted = still_open(noted, pool.clock.now_ms(), context.tools.settings.tune.propagation);
-        noted.push(Begun { op: String::new(), entry, link, disown });
+        noted.push(context.begun(task, String::new(), None)?);
         notes.push((task.contact.as_str(), noted));
         let mut step = Step::of(&task.contact);
         let link = Link { state: LinkState::Trashing, ..(**held).clone() };
@@ -166,12 +163,6 @@ async fn announce(account: &Account, context: &mut Context<'_>, tasks: &[Task]) 
     }
     begun::note(pool, &keys, account.subject(), &notes).await?;
     Ok(context.settle(&steps).await?)
-}
-
-/// Google certainly did not do these.
-async fn withdraw(account: &Account, context: &Context<'_>, tasks: &[Task]) -> Result<(), Halt> {
-    let ops: Vec<_> = tasks.iter().map(|task| (task.contact.as_str(), "")).collect();
-    Ok(begun::withdraw(&account.tools.pool, &context.keys(), account.subject(), &ops).await?)
 }
 
 async fn finished(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> Result<(), Halt> {

@@ -16,8 +16,7 @@ use crate::{
         stamp::{stamp_for, stamp_mark},
     },
     store::{
-        begun::{self, Begun, still_open},
-        encode,
+        begun::{self, still_open},
         ledger::Step,
         listing::Listing,
     },
@@ -76,12 +75,7 @@ async fn single(account: &mut Account, context: &mut Context<'_>, task: &Task) -
     let result = account.tools.people.update(&token, &change.person, &mask).await;
     match account.heard(Call::Update, &token, result).await {
         Ok(after) => finished(account, context, &[(task, after)]).await,
-        Err(failure) => {
-            if failure.certainly_not_executed(Call::Update) {
-                withdraw(account, context, &[task]).await?;
-            }
-            give_way(account, context, task, failure).await
-        }
+        Err(failure) => give_way(account, context, Call::Update, task, failure).await,
     }
 }
 
@@ -174,25 +168,29 @@ async fn begin(account: &Account, context: &mut Context<'_>, tasks: &[Task]) -> 
             heard.push(Step { journal: Some(done.entry.clone()), ended: true, ..Step::of(&task.contact) });
             noted.clear();
         }
-        let Some(op) = op(task, key) else { continue };
+        let after = change.applied_to(before);
+        let Some(stamp) = stamp_for(&after, key, &task.contact) else { continue };
         let mut noted = still_open(noted, pool.clock.now_ms(), context.tools.settings.tune.propagation);
-        let entry = context.journal_entry(task, Some(&change.applied_to(before)))?;
-        let link = task.link.as_ref().map(|link| encode("a link", link)).transpose()?;
-        noted.push(Begun { op, entry, link, disown: task.disown.clone() });
+        noted.push(context.begun(task, stamp.op, Some(&after))?);
         all.push((task.contact.as_str(), noted));
     }
     context.settle(&heard).await?;
     Ok(begun::note(pool, &keys, account.subject(), &all).await?)
 }
 
-/// The operation that the stamp will name.
+/// The operation that its note names.
 fn op(task: &Task, key: &AccountKey) -> Option<String> {
-    let Deed::Update { change, before } = &task.deed else { return None };
-    stamp_for(&change.applied_to(before), key, &task.contact).map(|stamp| stamp.op)
+    match &task.deed {
+        Deed::Update { change, before } => {
+            stamp_for(&change.applied_to(before), key, &task.contact).map(|stamp| stamp.op)
+        }
+        Deed::Trash { .. } => Some(String::new()),
+        Deed::Create { .. } => None,
+    }
 }
 
 /// Google certainly did not do these.
-async fn withdraw(account: &Account, context: &Context<'_>, tasks: &[&Task]) -> Result<(), Halt> {
+pub(super) async fn withdraw(account: &Account, context: &Context<'_>, tasks: &[&Task]) -> Result<(), Halt> {
     let key = &context.sync.account.key;
     let ops: Vec<_> = tasks.iter().filter_map(|task| Some((task.contact.as_str(), op(task, key)?))).collect();
     let ops: Vec<_> = ops.iter().map(|(contact, op)| (*contact, op.as_str())).collect();
@@ -203,9 +201,13 @@ async fn withdraw(account: &Account, context: &Context<'_>, tasks: &[&Task]) -> 
 pub(super) async fn give_way(
     account: &Account,
     context: &mut Context<'_>,
+    call: Call,
     task: &Task,
     failure: Failure,
 ) -> Result<(), Halt> {
+    if failure.certainly_not_executed(call) {
+        withdraw(account, context, &[task]).await?;
+    }
     match failure.class() {
         // The label may have been deleted in Google since it was last seen: it is looked for once before the contact is blamed.
         Class::Validation if task.may_lack_its_label() => {

@@ -124,9 +124,7 @@ impl<'a> Drafts<'a> {
     /// Whether an update of each of these contacts was begun of which nobody knows whether it was done.
     pub async fn are_open(&self, contacts: &[String]) -> Result<Vec<bool>, StoreError> {
         let Some(google) = &self.sync.google else { return Ok(vec![false; contacts.len()]) };
-        let names: Vec<&str> = contacts.iter().map(String::as_str).collect();
-        let begun = begun::of(&self.tools.pool, &self.view.keys, &google.subject, &names).await?;
-        Ok(begun.iter().map(|begun| !begun.is_empty()).collect())
+        begun::are_open(&self.tools.pool, &self.view.keys, &google.subject, contacts).await
     }
 
     /// One page of the CRM's list, when its turn has come.

@@ -208,12 +208,11 @@ impl<'a> Walk<'a> {
         let brake = Brake::new(self.tools.pool.clone(), self.keys.clone(), &self.sync.id);
         let standings = brake.standings(&ids).await?;
         let has_letter = dead::has(&self.tools.pool, &self.keys, &self.sync.id, &ids).await?;
-        let names: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let begun = begun::of(&self.tools.pool, &self.keys, &google.subject, &names).await?;
+        let are_open = begun::are_open(&self.tools.pool, &self.keys, &google.subject, &ids).await?;
         let mut marked = Vec::new();
         let mut differ = Vec::new();
-        let all = page.contacts.iter().zip(&links).zip(standings).zip(has_letter).zip(begun);
-        for ((((contact, link), standing), has_letter), begun) in all {
+        let all = page.contacts.iter().zip(&links).zip(standings).zip(has_letter).zip(are_open);
+        for ((((contact, link), standing), has_letter), is_open) in all {
             run.seen += 1;
             let differs = differs(self.sync, contact, link.as_ref());
             // What the brake has stopped was told of, and waits for its answer.
@@ -223,9 +222,7 @@ impl<'a> Walk<'a> {
             match differs {
                 // The brake has stopped it, or it had been given up, and by now it may be as it should be; or nobody knows what
                 // became of an update.
-                Differs::No | Differs::Outside(_)
-                    if has_letter || standing != Standing::default() || !begun.is_empty() =>
-                {
+                Differs::No | Differs::Outside(_) if has_letter || is_open || standing != Standing::default() => {
                     marked.push((contact.id.clone(), Some(encode("a reading", contact)?)));
                 }
                 Differs::No => run.unchanged += 1,

@@ -29,6 +29,11 @@ impl Begun {
         self.write().at.saturating_add(window.saturating_mul(2))
     }
 
+    /// Whether it moves the contact to the trash: that shows no stamp.
+    pub fn is_trashing(&self) -> bool {
+        self.op.is_empty()
+    }
+
     /// What it wrote, if it was done.
     pub fn write(&self) -> Write {
         Write::of_entry(&self.entry)
@@ -65,6 +70,17 @@ pub async fn of(pool: &Pool, keys: &CrmKeys, subject: &str, contacts: &[&str]) -
     }
     let held: Vec<Option<String>> = pool.get().await?.hmget(keys.begun(subject), contacts).await?;
     held.into_iter().map(|text| text.map_or(Ok(Vec::new()), |text| decode("updates", &text))).collect()
+}
+
+/// Whether any update of each of these contacts is not known to have ended.
+pub async fn are_open(
+    pool: &Pool,
+    keys: &CrmKeys,
+    subject: &str,
+    contacts: &[String],
+) -> Result<Vec<bool>, StoreError> {
+    let contacts: Vec<&str> = contacts.iter().map(String::as_str).collect();
+    Ok(of(pool, keys, subject, &contacts).await?.iter().map(|begun| !begun.is_empty()).collect())
 }
 
 /// The operations that were begun last for these contacts certainly did nothing.

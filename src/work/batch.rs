@@ -176,8 +176,7 @@ impl<'a> Work<'a> {
         let decisions = view.decisions::<Decision>(&contacts).await?;
         let parts = due.into_iter().zip(links).zip(intents).zip(decisions);
         Ok(parts
-            .map(|((((contact, mark), link), intent), decision)| (contact, mark, link, intent, decision))
-            .map(|(contact, mark, link, intent, decision)| Item {
+            .map(|((((contact, mark), link), intent), decision)| Item {
                 contact,
                 mark,
                 link,

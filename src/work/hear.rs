@@ -32,8 +32,17 @@ pub(super) fn shown<'b>(begun: &'b [Begun], person: &Person, key: &AccountKey, c
 
 /// The link that its answer would have led to.
 pub(super) fn link_after(begun: &Begun, person: &Person) -> Result<Option<Link>, StoreError> {
-    let link = begun.link.as_deref().map(|text| decode::<Link>("a link", text)).transpose()?;
-    Ok(link.map(|link| link.seen(person)))
+    Ok(link(begun)?.map(|link| link.seen(person)))
+}
+
+/// The same of one that went to the trash, where nothing more is seen.
+pub(super) fn link(begun: &Begun) -> Result<Option<Link>, StoreError> {
+    begun.link.as_deref().map(|text| decode("a link", text)).transpose()
+}
+
+/// The trashing among these, the last if it was tried again.
+pub(super) fn trashing(begun: &[Begun]) -> Option<&Begun> {
+    begun.iter().rfind(|begun| begun.is_trashing())
 }
 
 /// The step that its answer would have led to, but for the mark: the contact is looked at all the same.
@@ -75,16 +84,15 @@ impl Work<'_> {
             let there: Vec<&Person> = names.iter().filter_map(|name| persons.get(name)?.as_ref()).collect();
             let key = &self.sync.account.key;
             let done = there.iter().find_map(|person| Some((shown(begun, person, key, &item.contact)?, *person)));
-            let trash = begun.iter().rfind(|begun| begun.op.is_empty());
+            let trash = trashing(begun);
             if let Some((done, person)) = done {
                 steps.push(done_late(done, &item.contact, person)?);
                 item.is_heard_of(done, link_after(done, person)?);
                 seen.push((person.resource_name.clone(), Some(person)));
             } else if let Some(trash) = trash.filter(|trash| persons.get(&trash.write().resource) == Some(&None)) {
-                let link = trash.link.clone();
                 seen.push((trash.write().resource, None));
-                steps.push(Step { link: Some(link.clone()), ..ended(trash, &item.contact) });
-                item.is_heard_of(trash, link.map(|text| decode("a link", &text)).transpose()?);
+                steps.push(Step { link: Some(trash.link.clone()), ..ended(trash, &item.contact) });
+                item.is_heard_of(trash, link(trash)?);
             } else if until >= now || is_unclear {
                 let soon = i64::try_from(self.tools.settings.tune.retry_base.as_millis()).unwrap_or(i64::MAX);
                 item.open = Some(Open { until: until.max(now.saturating_add(soon)), names });

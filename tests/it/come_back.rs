@@ -326,6 +326,14 @@ async fn a_trashing_that_comes_late_is_not_the_owners_doing() {
     done(&world, service).await;
 }
 
+/// Waits until the reconcile is over that follows a loss.
+async fn made_up_for(service: &Service) {
+    until("the reconcile after the loss", async || {
+        service.runs().current().await.ok().flatten().is_some_and(|run| run.why == "redis" && run.is_over())
+    })
+    .await;
+}
+
 /// Nobody knows of what was done after the copy was made.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_let_go_of_after_the_copy_that_redis_was_put_back_to_is_taken_back() {
@@ -348,10 +356,7 @@ async fn who_was_let_go_of_after_the_copy_that_redis_was_put_back_to_is_taken_ba
     let silent = format!("locations/{}/contacts/{id}?silent=true", world.location);
     world.crm("PUT", &silent, &json!({"tags": ["acheteur"]})).await;
     let process = world.spawn("again", &settings, &["serve"]);
-    until("the reconcile after the loss", async || {
-        service.runs().current().await.ok().flatten().is_some_and(|run| run.why == "redis" && run.is_over())
-    })
-    .await;
+    made_up_for(&service).await;
     service.quiet(&world).await;
     assert_eq!(given(&world, &name).await, [LABEL, "myContacts"]);
     service.nothing_left().await;
@@ -378,10 +383,7 @@ async fn who_is_wanted_again_is_given_the_label_whatever_the_link_says() {
     process.victim().kill();
     redis.put_back(&copy).await;
     let process = world.spawn("again", &settings, &["serve"]);
-    until("the reconcile after the loss", async || {
-        service.runs().current().await.ok().flatten().is_some_and(|run| run.why == "redis" && run.is_over())
-    })
-    .await;
+    made_up_for(&service).await;
     assert_eq!(given(&world, &name).await, ["myContacts"], "it is still refused");
     world.command(&settings, &["contact", "restore", &id]);
     service.quiet(&world).await;

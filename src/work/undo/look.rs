@@ -23,13 +23,12 @@ use crate::{
         StoreError,
         begun::Begun,
         current::{Current, SyncSpec},
-        decode,
     },
 };
 
 use super::{
     super::{
-        hear::{link_after, shown},
+        hear::{link, link_after, shown, trashing},
         linked::is_behind,
         matching::read,
         recall::link_of,
@@ -141,13 +140,13 @@ impl Scene<'_> {
             person.as_ref().and_then(|p| shown(known.begun, p, &self.sync.account.key, known.contact).zip(Some(p)));
         let is_ours = stamp.as_ref().is_some_and(|stamp| stamp.op == self.op);
         let is_gone = person.is_none() && !is_unclear;
-        let trashed = known.begun.iter().find(|begun| is_gone && begun.op.is_empty());
+        let trashed = trashing(known.begun).filter(|_| is_gone);
         let begun = late.map(|(begun, _)| begun).or(trashed).or(known.begun.last().filter(|_| is_ours));
         let may_come = known.begun.iter().filter(|_| begun.is_none()).map(|b| b.may_show_until(self.propagation)).max();
         if let Some((begun, person)) = late {
             known.link = link_after(begun, person)?;
         } else if let Some(trashed) = trashed {
-            known.link = trashed.link.as_deref().map(|text| decode("a link", text)).transpose()?;
+            known.link = link(trashed)?;
         }
         let entries = known.entries.iter().cloned().chain(begun.map(Begun::write));
         let writes = entries.map(|entry| write(&entry)).collect::<Result<Vec<_>, _>>()?;

@@ -25,7 +25,7 @@ use crate::{
 
 use super::{
     batch::Item,
-    hear::{done_late, ended, shown},
+    hear::{done_late, ended, shown, trashing},
     settle,
 };
 
@@ -73,7 +73,7 @@ async fn heard(account: &Account, context: &Context<'_>, op: &str, looked: &[Loo
     let mut steps = Vec::new();
     for (one, noted) in looked.iter().zip(noted) {
         let is_gone = one.person.is_none() && one.reversal.is_some();
-        let trash = noted.iter().rfind(|noted| is_gone && noted.op.is_empty() && noted.write().run != op);
+        let trash = trashing(&noted).filter(|trash| is_gone && trash.write().run != op);
         steps.extend(trash.map(|trash| Step { link: Some(trash.link.clone()), ..ended(trash, &one.contact) }));
         let Some(person) = &one.person else { continue };
         // Of what it did itself the undo tells in its turn.
